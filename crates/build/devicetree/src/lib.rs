@@ -1,0 +1,1 @@
+//! Reads board.dts, checks it against its bindings, generates Rust.

@@ -1,0 +1,1 @@
+//! Drivers of the Arm MPS2 FPGA images.

@@ -1,0 +1,1 @@
+//! Drivers of the STM32 family.

@@ -1,0 +1,3 @@
+//! The one device binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Peripheral traits and volatile register cells.

@@ -1,0 +1,1 @@
+//! Kubernetes API for one machine. Knows no wasmbed kind.

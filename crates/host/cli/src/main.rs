@@ -1,0 +1,3 @@
+//! The wasmbed binary: one module per role, wiring only.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! WebAssembly in, bounded device image out.

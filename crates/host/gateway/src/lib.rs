@@ -1,0 +1,1 @@
+//! TLS endpoint of the devices.

@@ -1,0 +1,1 @@
+//! Starts, wires, watches and stops emulated boards.

@@ -1,0 +1,1 @@
+//! Functions a guest may import.

@@ -1,0 +1,1 @@
+//! Header, manifest and signed bytes of a device image.

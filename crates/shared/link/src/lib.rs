@@ -1,0 +1,1 @@
+//! Framing for serial lines.

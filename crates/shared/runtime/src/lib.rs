@@ -1,0 +1,1 @@
+//! A device without its hardware: session, guests, journal.

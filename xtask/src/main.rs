@@ -1,0 +1,3 @@
+//! Set-up, build, check, generate, demo, test.
+
+fn main() {}
