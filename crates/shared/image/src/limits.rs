@@ -1,0 +1,20 @@
+//! Bounds on foreign input of this crate.
+
+/// Longest encoded manifest: it travels in one message of at most 480 bytes, with its signature.
+pub const MANIFEST_BYTES_MAX: usize = 320;
+
+/// Longest message that is signed: the prefix and a manifest.
+pub const SIGNED_MESSAGE_BYTES_MAX: usize = crate::SIGNED_PREFIX.len() + MANIFEST_BYTES_MAX;
+
+/// Longest namespace or application name: the length of a DNS label, as Kubernetes bounds them.
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// Longest telemetry topic prefix: as long as the longest topic.
+pub const TOPIC_BYTES_MAX: usize = wasmbed_abi::TOPIC_BYTES_MAX;
+
+/// Most functions a body may define: a function record holds its number in 16 bits, and the last
+/// number says "none".
+pub const FUNCTIONS_MAX: u16 = u16::MAX - 1;
+
+/// Most bytes of code: a function record and a return address hold an offset in 20 bits.
+pub const CODE_BYTES_MAX: u32 = 1 << 20;

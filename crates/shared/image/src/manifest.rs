@@ -1,0 +1,249 @@
+//! The manifest: what the image signer vouches for, and the exact bytes it signs.
+//!
+//! Leaves out keys and signatures. The encoding is one CBOR array in a fixed order with shortest
+//! integers, so the same manifest always has the same bytes.
+use crate::capabilities::Capabilities;
+use crate::limits::{
+    MANIFEST_BYTES_MAX, NAME_BYTES_MAX, SIGNED_MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX,
+};
+use minicbor::encode::write::Cursor;
+use minicbor::{Decoder, Encoder};
+
+/// Separates the signatures over manifests from every other use of the signer's key.
+pub const SIGNED_PREFIX: &[u8] = b"wasmbed image manifest v1\0";
+
+/// First element of the encoded array; another number is another layout.
+const LAYOUT: u8 = 1;
+
+/// Elements of the encoded array.
+const ELEMENTS: u64 = 14;
+
+/// What is signed about an image: who it is for, which bytes it is, and what it may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Manifest<'a> {
+    /// Namespace of the Application; a device runs images of its own namespace only.
+    pub namespace: &'a str,
+    /// Name of the Application, for people.
+    pub app_name: &'a str,
+    /// UID of the Application object.
+    pub app_uid: [u8; 16],
+    /// Revision; a device refuses a lower one for the same `app_uid`.
+    pub generation: u64,
+    /// SHA-256 over the whole image body.
+    pub image_digest: [u8; 32],
+    /// Length of the image body.
+    pub image_bytes: u32,
+    /// What the guest may do.
+    pub capabilities: Capabilities<'a>,
+    /// What the guest may use.
+    pub limits: Limits,
+    /// What happens when the guest ends.
+    pub restart_policy: RestartPolicy,
+    /// Which guest a full device keeps: the higher one.
+    pub priority: i16,
+}
+
+/// Upper bounds on what a guest uses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Limits {
+    /// Linear memory, in bytes.
+    pub memory_bytes: u32,
+    /// Frames and call stack, in bytes.
+    pub stack_bytes: u32,
+    /// Fuel of one run, from start to end, in WebAssembly operators; unlimited if absent.
+    pub fuel: Option<u64>,
+}
+
+/// What happens when a guest ends.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(u8)]
+pub enum RestartPolicy {
+    /// It is started again, whatever ended it.
+    #[default]
+    Always = 0,
+    /// It is started again if it trapped, ran out of fuel, or exited with a code other than 0.
+    OnFailure = 1,
+    /// It stays ended.
+    Never = 2,
+}
+
+/// Why a manifest was not encoded. The caller is at fault in every case.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "fields of variants are named for what they hold")]
+pub enum EncodeError {
+    /// Namespace, application name or topic prefix is longer than its bound.
+    NameTooLong { name_bytes: usize, name_bytes_max: usize },
+    /// The target has no room for the whole manifest.
+    TargetTooSmall { target_bytes: usize },
+}
+
+/// Why a manifest was refused. The peer is at fault in every case.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "fields of variants are named for what they hold")]
+pub enum DecodeError {
+    /// It is longer than any manifest.
+    TooLong { manifest_bytes: usize },
+    /// It is not the expected sequence of CBOR values.
+    Malformed,
+    /// Another layout, made by another version.
+    Layout { layout: u8 },
+    /// Namespace, application name or topic prefix is longer than its bound.
+    NameTooLong { name_bytes: usize, name_bytes_max: usize },
+    /// A capability bit or restart policy that has no meaning here.
+    Unknown { value: u32 },
+    /// Something follows the manifest.
+    Trailing { trailing_bytes: usize },
+}
+
+impl<'a> Manifest<'a> {
+    /// Writes the manifest to the front of `target` and tells how many bytes it took.
+    ///
+    /// # Errors
+    /// [`EncodeError::NameTooLong`]; [`EncodeError::TargetTooSmall`], never with
+    /// [`MANIFEST_BYTES_MAX`] bytes of room.
+    pub fn encode(&self, target: &mut [u8]) -> Result<usize, EncodeError> {
+        let prefix = self.capabilities.telemetry_prefix();
+        for (name, name_bytes_max) in [
+            (self.namespace, NAME_BYTES_MAX),
+            (self.app_name, NAME_BYTES_MAX),
+            (prefix, TOPIC_BYTES_MAX),
+        ] {
+            if name.len() > name_bytes_max {
+                return Err(EncodeError::NameTooLong { name_bytes: name.len(), name_bytes_max });
+            }
+        }
+        let target_bytes = target.len();
+        let mut encoder = Encoder::new(Cursor::new(target));
+        match self.encode_values(&mut encoder) {
+            Ok(()) => Ok(encoder.writer().position()),
+            Err(_) => Err(EncodeError::TargetTooSmall { target_bytes }),
+        }
+    }
+
+    fn encode_values(
+        &self,
+        encoder: &mut Encoder<Cursor<&mut [u8]>>,
+    ) -> Result<(), minicbor::encode::Error<minicbor::encode::write::EndOfSlice>> {
+        encoder
+            .array(ELEMENTS)?
+            .u8(LAYOUT)?
+            .str(self.namespace)?
+            .str(self.app_name)?
+            .bytes(&self.app_uid)?
+            .u64(self.generation)?
+            .bytes(&self.image_digest)?
+            .u32(self.image_bytes)?
+            .u32(self.capabilities.bits())?
+            .str(self.capabilities.telemetry_prefix())?
+            .u32(self.limits.memory_bytes)?
+            .u32(self.limits.stack_bytes)?;
+        match self.limits.fuel {
+            Some(fuel) => encoder.u64(fuel)?,
+            None => encoder.null()?,
+        };
+        encoder.u8(self.restart_policy as u8)?.i16(self.priority)?;
+        Ok(())
+    }
+
+    /// Reads a manifest that fills `bytes`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for everything that [`Manifest::encode`] does not write.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(DecodeError::TooLong { manifest_bytes: bytes.len() });
+        }
+        let mut decoder = Decoder::new(bytes);
+        let manifest = Self::decode_values(&mut decoder)?;
+        match bytes.len().saturating_sub(decoder.position()) {
+            0 => Ok(manifest),
+            trailing_bytes => Err(DecodeError::Trailing { trailing_bytes }),
+        }
+    }
+
+    fn decode_values(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        if decoder.array()? != Some(ELEMENTS) {
+            return Err(DecodeError::Malformed);
+        }
+        match decoder.u8()? {
+            LAYOUT => {}
+            layout => return Err(DecodeError::Layout { layout }),
+        }
+        Ok(Manifest {
+            namespace: bounded_text(decoder, NAME_BYTES_MAX)?,
+            app_name: bounded_text(decoder, NAME_BYTES_MAX)?,
+            app_uid: byte_array(decoder)?,
+            generation: decoder.u64()?,
+            image_digest: byte_array(decoder)?,
+            image_bytes: decoder.u32()?,
+            capabilities: {
+                let bits = decoder.u32()?;
+                let prefix = bounded_text(decoder, TOPIC_BYTES_MAX)?;
+                Capabilities::from_parts(bits, prefix)
+                    .ok_or(DecodeError::Unknown { value: bits })?
+            },
+            limits: Limits {
+                memory_bytes: decoder.u32()?,
+                stack_bytes: decoder.u32()?,
+                fuel: match decoder.datatype()? {
+                    minicbor::data::Type::Null => {
+                        decoder.null()?;
+                        None
+                    }
+                    _ => Some(decoder.u64()?),
+                },
+            },
+            restart_policy: match decoder.u8()? {
+                0 => RestartPolicy::Always,
+                1 => RestartPolicy::OnFailure,
+                2 => RestartPolicy::Never,
+                value => return Err(DecodeError::Unknown { value: value.into() }),
+            },
+            priority: decoder.i16()?,
+        })
+    }
+}
+
+impl From<minicbor::decode::Error> for DecodeError {
+    fn from(_: minicbor::decode::Error) -> Self {
+        DecodeError::Malformed
+    }
+}
+
+fn bounded_text<'a>(
+    decoder: &mut Decoder<'a>,
+    name_bytes_max: usize,
+) -> Result<&'a str, DecodeError> {
+    let text = decoder.str()?;
+    if text.len() > name_bytes_max {
+        return Err(DecodeError::NameTooLong { name_bytes: text.len(), name_bytes_max });
+    }
+    Ok(text)
+}
+
+fn byte_array<const BYTES: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; BYTES], DecodeError> {
+    decoder.bytes()?.try_into().map_err(|_| DecodeError::Malformed)
+}
+
+/// The bytes that are signed for an encoded manifest, written to the front of `target`.
+///
+/// # Errors
+/// [`EncodeError::TargetTooSmall`] if `manifest` is longer than any manifest.
+pub fn signed_message<'t>(
+    manifest: &[u8],
+    target: &'t mut [u8; SIGNED_MESSAGE_BYTES_MAX],
+) -> Result<&'t [u8], EncodeError> {
+    let message_bytes = SIGNED_PREFIX.len() + manifest.len();
+    let message = target
+        .get_mut(..message_bytes)
+        .ok_or(EncodeError::TargetTooSmall { target_bytes: SIGNED_MESSAGE_BYTES_MAX })?;
+    let (prefix, rest) = message
+        .split_at_mut_checked(SIGNED_PREFIX.len())
+        .ok_or(EncodeError::TargetTooSmall { target_bytes: SIGNED_MESSAGE_BYTES_MAX })?;
+    prefix.copy_from_slice(SIGNED_PREFIX);
+    rest.copy_from_slice(manifest);
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests;
