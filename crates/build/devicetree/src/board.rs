@@ -1,0 +1,531 @@
+//! Typed facts about one board, read from its tree.
+//!
+//! What no driver of ours understands is an error here, at the node that asks for it.
+
+use crate::binding::{number, texts};
+use crate::error::Error;
+use crate::tree::{Cell, Node, Piece, Property, Tree};
+
+/// One board.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Board {
+    /// The first `compatible` of the root, without its vendor: `mps2-an385`.
+    pub name: String,
+    /// `model` of the root.
+    pub display_name: String,
+    /// Vendor and name of the core: `arm,cortex-m3`.
+    pub core: String,
+    /// Rust target that the core runs.
+    pub target: &'static str,
+    /// Which drivers the firmware links.
+    pub chip: Chip,
+    /// Frequency of the core.
+    pub clock_hz: u32,
+    /// Memory of the program.
+    pub code: Region,
+    /// Memory of variables, stacks and guests.
+    pub ram: Region,
+    /// Registers of the SysTick timer.
+    pub systick: u32,
+    /// Number of interrupt lines.
+    pub interrupt_count: u16,
+    /// How many upper bits of a priority byte exist.
+    pub priority_bits: u8,
+    /// The port that boot and fault messages go to.
+    pub console: Uart,
+    /// The source of random bytes, where the board names one.
+    pub entropy: Option<Uart>,
+    /// The flash of journal and images.
+    pub storage: Storage,
+    /// The way to the gateway.
+    pub uplink: Uplink,
+    /// Room for guests and stacks.
+    pub guests: Guests,
+    /// How QEMU emulates this board.
+    pub emulation: Emulation,
+    /// Label and base of every enabled peripheral, for set-up that belongs to no role.
+    pub peripherals: Vec<(String, u32)>,
+}
+
+/// A chip family that has drivers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Chip {
+    /// `chip-mps2`.
+    Mps2,
+    /// `chip-stm32`.
+    Stm32,
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Region {
+    /// First address.
+    pub origin: u32,
+    /// Length in bytes.
+    pub bytes: u32,
+}
+
+/// A driver for a serial port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Driver {
+    /// `arm,cmsdk-uart`.
+    CmsdkUart,
+    /// `st,stm32-usart`.
+    Stm32Usart,
+}
+
+/// One interrupt line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Interrupt {
+    /// Number in the interrupt controller.
+    pub number: u16,
+    /// Urgency; 0 is served first.
+    pub priority: u8,
+}
+
+/// A serial port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Uart {
+    /// Path of its node.
+    pub path: String,
+    /// Its driver.
+    pub driver: Driver,
+    /// First register.
+    pub base: u32,
+    /// Lines, in the order of the binding.
+    pub interrupts: Vec<Interrupt>,
+    /// Frequency that its divider starts from.
+    pub clock_hz: u32,
+    /// Bits per second.
+    pub speed: u32,
+}
+
+/// The NOR flash behind a serial port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Storage {
+    /// The port.
+    pub uart: Uart,
+    /// Whole size.
+    pub bytes: u32,
+    /// Unit of an erase.
+    pub erase_block_bytes: u32,
+    /// Most data bytes of one request.
+    pub request_bytes_max: u32,
+}
+
+/// An Ethernet controller.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ethernet {
+    /// Path of its node.
+    pub path: String,
+    /// First register.
+    pub base: u32,
+    /// Lines, in the order of the binding.
+    pub interrupts: Vec<Interrupt>,
+}
+
+/// The way to the gateway.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Uplink {
+    /// TCP/IP over Ethernet.
+    Ethernet(Ethernet),
+    /// Frames over a serial port.
+    Serial(Uart),
+}
+
+/// Room for guests and stacks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Guests {
+    /// Guests at a time.
+    pub count_max: u8,
+    /// Bytes that all of them share.
+    pub arena_bytes: u32,
+    /// Stack of the loop.
+    pub stack_bytes: u32,
+    /// Stack of interrupts and faults.
+    pub interrupt_stack_bytes: u32,
+}
+
+/// What a port is for, in the eyes of whoever wires an emulated board.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// Console text.
+    Console,
+    /// Random bytes.
+    Entropy,
+    /// Flash requests.
+    Flash,
+    /// Frames to the gateway, console included.
+    Uplink,
+    /// Nothing.
+    Unused,
+}
+
+/// One `-serial` option.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Port {
+    /// Path of the port's node.
+    pub path: String,
+    /// Its role.
+    pub role: Role,
+}
+
+/// What QEMU is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Emulation {
+    /// The program.
+    pub program: String,
+    /// Value of `-M`.
+    pub machine: String,
+    /// Serial options in order, up to the last used one.
+    pub ports: Vec<Port>,
+    /// Value of `model=`.
+    pub nic_model: Option<String>,
+}
+
+/// Cores that have a Rust target, and whether it was tried here.
+const TARGETS: [(&str, &str); 4] = [
+    ("arm,cortex-m3", "thumbv7m-none-eabi"),
+    ("arm,cortex-m4f", "thumbv7em-none-eabihf"),
+    ("arm,cortex-m7f", "thumbv7em-none-eabihf"),
+    ("arm,cortex-m33f", "thumbv8m.main-none-eabihf"),
+];
+
+/// Reads the facts out of a checked tree.
+pub fn interpret(tree: &Tree) -> Result<Board, Error> {
+    let root = &tree.root;
+    let reader = Reader { root };
+    let first = reader.texts(root, "compatible")?.remove(0);
+    let name = first.split(',').next_back().unwrap_or(&first).to_string();
+    let cpu = reader.node("/cpus")?.children().next();
+    let cpu = cpu.ok_or_else(|| root.error("no processor below /cpus"))?;
+    let core = reader.texts(cpu, "compatible")?.remove(0);
+    let target = TARGETS.iter().find(|(known, _)| *known == core).map(|(_, target)| *target);
+    let target = target.ok_or_else(|| cpu.error(format!("no Rust target for {core}")))?;
+
+    let console = reader.uart("wasmbed,console")?;
+    let entropy = match reader.chosen()?.property("wasmbed,entropy") {
+        Some(_) => Some(reader.port_of("wasmbed,entropy", "wasmbed,serial-entropy")?.1),
+        None => None,
+    };
+    let storage = reader.storage()?;
+    let uplink = reader.uplink()?;
+    let chip = match console.driver {
+        Driver::CmsdkUart => Chip::Mps2,
+        Driver::Stm32Usart => Chip::Stm32,
+    };
+    let nvic = reader.compatible("arm,v7m-nvic")?;
+    let systick = reader.compatible("arm,armv7m-systick")?;
+    let board = Board {
+        name,
+        display_name: reader.texts(root, "model")?.remove(0),
+        core,
+        target,
+        chip,
+        clock_hz: reader.clock_hz(cpu)?,
+        code: reader.memory("wasmbed,code")?,
+        ram: reader.memory("wasmbed,ram")?,
+        systick: reader.region(systick)?.origin,
+        interrupt_count: reader.number(nvic, "arm,num-irqs")? as u16,
+        priority_bits: reader.number(nvic, "arm,num-irq-priority-bits")? as u8,
+        emulation: reader.emulation(&console, entropy.as_ref(), &storage, &uplink)?,
+        console,
+        entropy,
+        storage,
+        uplink,
+        guests: reader.guests()?,
+        peripherals: reader.peripherals(),
+    };
+    check(&board, &reader)?;
+    Ok(board)
+}
+
+/// What no single node can be blamed for, said at the node that is most likely wrong.
+fn check(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
+    let chosen = reader.chosen()?;
+    let mut used: Vec<(&str, &Uart)> = vec![("wasmbed,console", &board.console)];
+    used.extend(board.entropy.as_ref().map(|uart| ("wasmbed,entropy", uart)));
+    used.push(("wasmbed,flash", &board.storage.uart));
+    for (index, (key, uart)) in used.iter().enumerate() {
+        if let Some((other, _)) = used[..index].iter().find(|(_, known)| known.path == uart.path) {
+            let message = format!("{key} and {other} are the same port {}", uart.path);
+            return Err(Error::new(&reader.property(chosen, key)?.place, message));
+        }
+    }
+    let lines = used.iter().flat_map(|(_, uart)| &uart.interrupts);
+    let ethernet = match &board.uplink {
+        Uplink::Ethernet(ethernet) => ethernet.interrupts.as_slice(),
+        Uplink::Serial(_) => &[],
+    };
+    if let Some(line) = lines.chain(ethernet).find(|line| line.number >= board.interrupt_count) {
+        let nvic = reader.compatible("arm,v7m-nvic")?;
+        let message =
+            format!("interrupt {} of {} does not exist", line.number, board.interrupt_count);
+        return Err(Error::new(&reader.property(nvic, "arm,num-irqs")?.place, message));
+    }
+    let guests = reader.compatible("wasmbed,guests")?;
+    let Guests { arena_bytes, stack_bytes, interrupt_stack_bytes, .. } = board.guests;
+    let wanted = u64::from(arena_bytes) + u64::from(stack_bytes) + u64::from(interrupt_stack_bytes);
+    if wanted > u64::from(board.ram.bytes) {
+        let message = format!("arena and stacks want {wanted} of {} bytes of RAM", board.ram.bytes);
+        return Err(Error::new(&reader.property(guests, "arena-size")?.place, message));
+    }
+    if board.storage.bytes % board.storage.erase_block_bytes != 0 {
+        let storage = reader.compatible("wasmbed,serial-flash")?;
+        let message = "size is not a multiple of erase-block-size";
+        return Err(Error::new(&reader.property(storage, "size")?.place, message));
+    }
+    Ok(())
+}
+
+struct Reader<'tree> {
+    root: &'tree Node,
+}
+
+impl<'tree> Reader<'tree> {
+    fn node(&self, path: &str) -> Result<&'tree Node, Error> {
+        self.root.find(path).ok_or_else(|| self.root.error(format!("no node {path}")))
+    }
+
+    fn chosen(&self) -> Result<&'tree Node, Error> {
+        self.node("/chosen")
+    }
+
+    fn property(&self, node: &'tree Node, name: &str) -> Result<&'tree Property, Error> {
+        node.property(name).ok_or_else(|| node.error(format!("property {name} is missing")))
+    }
+
+    fn number(&self, node: &'tree Node, name: &str) -> Result<u32, Error> {
+        let property = self.property(node, name)?;
+        number(property)
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or_else(|| Error::new(&property.place, format!("{name} needs one number")))
+    }
+
+    fn texts(&self, node: &'tree Node, name: &str) -> Result<Vec<String>, Error> {
+        let property = self.property(node, name)?;
+        let texts = texts(property);
+        if texts.is_empty() {
+            return Err(Error::new(&property.place, format!("{name} needs text")));
+        }
+        Ok(texts)
+    }
+
+    /// The first enabled node of a kind.
+    fn compatible(&self, kind: &str) -> Result<&'tree Node, Error> {
+        fn search<'tree>(node: &'tree Node, kind: &str) -> Option<&'tree Node> {
+            if is_kind(node, kind) && is_enabled(node) {
+                return Some(node);
+            }
+            node.children().find_map(|child| search(child, kind))
+        }
+        search(self.root, kind).ok_or_else(|| self.root.error(format!("no node is a {kind}")))
+    }
+
+    fn target(&self, key: &str) -> Result<(&'tree Node, &'tree Property, String), Error> {
+        let property = self.property(self.chosen()?, key)?;
+        let Some(Piece::Path(_, Some(path))) = property.pieces.first() else {
+            return Err(Error::new(&property.place, format!("{key} needs a reference")));
+        };
+        let node = self.node(path)?;
+        if !is_enabled(node) {
+            let message = format!("{key} is {path}, whose status is not okay");
+            return Err(Error::new(&property.place, message));
+        }
+        Ok((node, property, path.clone()))
+    }
+
+    fn region(&self, node: &'tree Node) -> Result<Region, Error> {
+        let bytes = self.property(node, "reg")?.bytes();
+        let word = |index: usize| {
+            let raw = bytes.get(index * 4..index * 4 + 4).and_then(|raw| raw.try_into().ok());
+            raw.map(u32::from_be_bytes).ok_or_else(|| node.error("reg needs address and length"))
+        };
+        Ok(Region { origin: word(0)?, bytes: word(1)? })
+    }
+
+    fn memory(&self, key: &str) -> Result<Region, Error> {
+        let (node, property, _) = self.target(key)?;
+        if !is_kind(node, "mmio-sram") && !is_kind(node, "soc-nv-flash") {
+            return Err(Error::new(&property.place, format!("{key} is no memory")));
+        }
+        self.region(node)
+    }
+
+    fn clock_hz(&self, node: &'tree Node) -> Result<u32, Error> {
+        let clocks = self.property(node, "clocks")?;
+        let Some(Piece::Cells { cells, .. }) = clocks.pieces.first() else {
+            return Err(Error::new(&clocks.place, "clocks needs a reference"));
+        };
+        let Some(Cell::Handle(reference, _)) = cells.first() else {
+            return Err(Error::new(&clocks.place, "clocks needs a reference"));
+        };
+        self.number(self.node_of(&reference.target)?, "clock-frequency")
+    }
+
+    fn node_of(&self, target: &str) -> Result<&'tree Node, Error> {
+        self.root.find(target).ok_or_else(|| self.root.error(format!("no node {target}")))
+    }
+
+    fn interrupts(&self, node: &'tree Node) -> Result<Vec<Interrupt>, Error> {
+        let property = self.property(node, "interrupts")?;
+        let words: Vec<u32> = property
+            .bytes()
+            .chunks_exact(4)
+            .map(|raw| u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]))
+            .collect();
+        let levels =
+            1 << self.number(self.compatible("arm,v7m-nvic")?, "arm,num-irq-priority-bits")?;
+        words
+            .chunks_exact(2)
+            .map(|pair| match pair[1] {
+                priority if priority < levels => {
+                    Ok(Interrupt { number: pair[0] as u16, priority: priority as u8 })
+                }
+                priority => {
+                    let message = format!("priority {priority} of {levels} does not exist");
+                    Err(Error::new(&property.place, message))
+                }
+            })
+            .collect()
+    }
+
+    fn uart_at(&self, node: &'tree Node, path: &str, why: &Property) -> Result<Uart, Error> {
+        let driver = if is_kind(node, "arm,cmsdk-uart") {
+            Driver::CmsdkUart
+        } else if is_kind(node, "st,stm32-usart") {
+            Driver::Stm32Usart
+        } else {
+            let message = format!("{} is {path}, which has no serial driver", why.name);
+            return Err(Error::new(&why.place, message));
+        };
+        Ok(Uart {
+            path: path.to_string(),
+            driver,
+            base: self.region(node)?.origin,
+            interrupts: self.interrupts(node)?,
+            clock_hz: self.clock_hz(node)?,
+            speed: self.number(node, "current-speed")?,
+        })
+    }
+
+    fn uart(&self, key: &str) -> Result<Uart, Error> {
+        let (node, property, path) = self.target(key)?;
+        self.uart_at(node, &path, property)
+    }
+
+    /// The serial port that is the parent of the node in a role.
+    fn port_of(&self, key: &str, kind: &str) -> Result<(&'tree Node, Uart), Error> {
+        let (node, property, path) = self.target(key)?;
+        if !is_kind(node, kind) {
+            return Err(Error::new(
+                &property.place,
+                format!("{key} is {path}, which is no {kind}"),
+            ));
+        }
+        let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
+        let port = self.node(&parent)?;
+        if !is_enabled(port) {
+            let message = format!("{key} is behind {parent}, whose status is not okay");
+            return Err(Error::new(&property.place, message));
+        }
+        Ok((node, self.uart_at(port, &parent, property)?))
+    }
+
+    fn storage(&self) -> Result<Storage, Error> {
+        let (node, uart) = self.port_of("wasmbed,flash", "wasmbed,serial-flash")?;
+        Ok(Storage {
+            uart,
+            bytes: self.number(node, "size")?,
+            erase_block_bytes: self.number(node, "erase-block-size")?,
+            request_bytes_max: self.number(node, "request-size")?,
+        })
+    }
+
+    fn uplink(&self) -> Result<Uplink, Error> {
+        let (node, property, path) = self.target("wasmbed,uplink")?;
+        if is_kind(node, "smsc,lan9118") {
+            let base = self.region(node)?.origin;
+            return Ok(Uplink::Ethernet(Ethernet {
+                path,
+                base,
+                interrupts: self.interrupts(node)?,
+            }));
+        }
+        Ok(Uplink::Serial(self.uart_at(node, &path, property)?))
+    }
+
+    fn guests(&self) -> Result<Guests, Error> {
+        let node = self.compatible("wasmbed,guests")?;
+        Ok(Guests {
+            count_max: self.number(node, "count")? as u8,
+            arena_bytes: self.number(node, "arena-size")?,
+            stack_bytes: self.number(node, "stack-size")?,
+            interrupt_stack_bytes: self.number(node, "interrupt-stack-size")?,
+        })
+    }
+
+    fn emulation(
+        &self,
+        console: &Uart,
+        entropy: Option<&Uart>,
+        storage: &Storage,
+        uplink: &Uplink,
+    ) -> Result<Emulation, Error> {
+        let node = self.compatible("qemu,machine")?;
+        let serials = self.property(node, "serials")?;
+        let role_of = |path: &str| match uplink {
+            Uplink::Serial(uart) if uart.path == path => Role::Uplink,
+            _ if console.path == path => Role::Console,
+            _ if entropy.is_some_and(|uart| uart.path == path) => Role::Entropy,
+            _ if storage.uart.path == path => Role::Flash,
+            _ => Role::Unused,
+        };
+        let cells = serials.pieces.iter().flat_map(|piece| match piece {
+            Piece::Cells { cells, .. } => cells.as_slice(),
+            _ => &[],
+        });
+        let mut ports = Vec::new();
+        for cell in cells {
+            let Cell::Handle(reference, _) = cell else { continue };
+            let path = self.root.path_of(&reference.target).unwrap_or_default();
+            ports.push(Port { role: role_of(&path), path });
+        }
+        for uart in [Some(console), entropy, Some(&storage.uart)].into_iter().flatten() {
+            if !ports.iter().any(|port| port.path == uart.path) {
+                let message = format!("serials lacks {}, which has a role", uart.path);
+                return Err(Error::new(&serials.place, message));
+            }
+        }
+        let used = ports.iter().rposition(|port| port.role != Role::Unused).map_or(0, |i| i + 1);
+        ports.truncate(used);
+        let nic_model = match (uplink, node.property("nic-model")) {
+            (Uplink::Ethernet(_), Some(model)) => texts(model).pop(),
+            (Uplink::Ethernet(_), None) => {
+                return Err(node.error("property nic-model is missing, and the uplink is Ethernet"));
+            }
+            (Uplink::Serial(_), _) => None,
+        };
+        Ok(Emulation {
+            program: self.texts(node, "program")?.remove(0),
+            machine: self.texts(node, "machine")?.remove(0),
+            ports,
+            nic_model,
+        })
+    }
+
+    fn peripherals(&self) -> Vec<(String, u32)> {
+        let soc = self.root.child("soc").into_iter().flat_map(Node::children);
+        soc.filter(|node| is_enabled(node))
+            .filter_map(|node| Some((node.labels.first()?.clone(), self.region(node).ok()?.origin)))
+            .collect()
+    }
+}
+
+fn is_kind(node: &Node, kind: &str) -> bool {
+    node.property("compatible").is_some_and(|property| texts(property).iter().any(|t| t == kind))
+}
+
+fn is_enabled(node: &Node) -> bool {
+    node.property("status").is_none_or(|status| texts(status) == ["okay"])
+}

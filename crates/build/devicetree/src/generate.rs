@@ -1,0 +1,227 @@
+//! Texts that depend on a board: linker script, Rust for firmware and catalog, QEMU arguments.
+
+use crate::Compiled;
+use crate::board::{Board, Chip, Role, Uart, Uplink};
+use std::fmt::Write;
+
+/// `memory.x` for `cortex-m-rt`: the loop's stack lies below that of interrupts, both at the end
+/// of the RAM, so that neither can be as long as the other allows without being noticed in size.
+pub fn linker_script(board: &Board) -> String {
+    let guests = &board.guests;
+    format!(
+        "/* Generated from the board file of {name}. */\n\
+         MEMORY\n{{\n  FLASH : ORIGIN = {code:#010x}, LENGTH = {code_bytes}\n  \
+         RAM : ORIGIN = {ram:#010x}, LENGTH = {ram_bytes}\n}}\n\
+         _interrupt_stack_bytes = {interrupt};\n\
+         _loop_stack_bytes = {stack};\n\
+         _loop_stack_start = ORIGIN(RAM) + LENGTH(RAM) - _interrupt_stack_bytes;\n\
+         _loop_stack_end = _loop_stack_start - _loop_stack_bytes;\n\
+         ASSERT(__sheap <= _loop_stack_end, \"\n\
+         ERROR: static memory and the stacks of the board file do not fit the RAM.\");\n",
+        name = board.name,
+        code = board.code.origin,
+        code_bytes = board.code.bytes,
+        ram = board.ram.origin,
+        ram_bytes = board.ram.bytes,
+        interrupt = guests.interrupt_stack_bytes,
+        stack = guests.stack_bytes,
+    )
+}
+
+/// Rust for the firmware: constants, and the interrupt table that names the roles' handlers.
+pub fn firmware_constants(compiled: &Compiled) -> String {
+    let board = &compiled.board;
+    let mut text = String::new();
+    let mut constant = |doc: &str, name: &str, kind: &str, value: String| {
+        let _ = writeln!(text, "/// {doc}\npub const {name}: {kind} = {value};");
+    };
+    constant("Name of the board.", "NAME", "&str", format!("{:?}", board.name));
+    constant("Frequency of the core.", "CLOCK_HZ", "u32", board.clock_hz.to_string());
+    constant("Registers of SysTick.", "SYSTICK", "usize", format!("{:#010x}", board.systick));
+    constant("First address of the RAM.", "RAM", "usize", format!("{:#010x}", board.ram.origin));
+    constant("Length of the RAM.", "RAM_BYTES", "usize", board.ram.bytes.to_string());
+    constant("Guests at a time.", "GUEST_COUNT_MAX", "usize", board.guests.count_max.to_string());
+    constant("Memory of all guests.", "ARENA_BYTES", "usize", board.guests.arena_bytes.to_string());
+    constant("Stack of the loop.", "STACK_BYTES", "usize", board.guests.stack_bytes.to_string());
+    constant("Size of the flash.", "STORAGE_BYTES", "usize", board.storage.bytes.to_string());
+    constant(
+        "Most data bytes of one flash request.",
+        "STORAGE_REQUEST_BYTES_MAX",
+        "usize",
+        board.storage.request_bytes_max.to_string(),
+    );
+    constant(
+        "SHA-256 of the compiled device tree.",
+        "DTB_DIGEST",
+        "[u8; 32]",
+        format!("{:?}", compiled.dtb_digest),
+    );
+    let mut lines = Vec::new();
+    write_uart(&mut text, "console", "The port of the console.", &board.console);
+    match &board.uplink {
+        Uplink::Ethernet(ethernet) => {
+            lines.extend(board.console.interrupts.iter().map(|line| (*line, "console")));
+            lines.extend(ethernet.interrupts.iter().map(|line| (*line, "ethernet")));
+            let _ = writeln!(
+                text,
+                "/// The Ethernet controller.\npub mod ethernet {{\n    /// First register.\n    \
+                 pub const BASE: usize = {:#010x};\n}}",
+                ethernet.base
+            );
+        }
+        Uplink::Serial(uart) => {
+            lines.extend(uart.interrupts.iter().map(|line| (*line, "uplink")));
+            write_uart(&mut text, "uplink", "The port of the uplink.", uart);
+        }
+    }
+    if let Some(entropy) = &board.entropy {
+        lines.extend(entropy.interrupts.iter().map(|line| (*line, "entropy")));
+        write_uart(&mut text, "entropy", "The port of the random bytes.", entropy);
+    }
+    lines.extend(board.storage.uart.interrupts.iter().map(|line| (*line, "storage")));
+    write_uart(&mut text, "storage", "The port of the flash.", &board.storage.uart);
+    write_peripherals(&mut text, board);
+    write_interrupts(&mut text, board, &lines);
+    text
+}
+
+fn write_uart(text: &mut String, name: &str, doc: &str, uart: &Uart) {
+    let _ = writeln!(
+        text,
+        "/// {doc}\npub mod {name} {{\n    /// First register.\n    pub const BASE: usize = \
+         {:#010x};\n    /// Frequency that the divider starts from.\n    pub const CLOCK_HZ: u32 = \
+         {};\n    /// Bits per second.\n    pub const SPEED: u32 = {};\n}}",
+        uart.base, uart.clock_hz, uart.speed
+    );
+}
+
+fn write_peripherals(text: &mut String, board: &Board) {
+    let _ = writeln!(text, "/// First registers of everything that is enabled, by label.");
+    let _ = writeln!(text, "pub mod peripherals {{");
+    for (label, base) in &board.peripherals {
+        let name = label.to_ascii_uppercase();
+        let _ = writeln!(text, "    /// `{label}`.\n    pub const {name}: usize = {base:#010x};");
+    }
+    let _ = writeln!(text, "}}");
+}
+
+fn write_interrupts(text: &mut String, board: &Board, lines: &[(crate::Interrupt, &str)]) {
+    let shift = 8 - board.priority_bits;
+    let _ = writeln!(
+        text,
+        "/// Every line in use: number, and priority as the controller stores it.\npub const \
+         INTERRUPTS: [(u16, u8); {}] = [",
+        lines.len()
+    );
+    for (line, _) in lines {
+        let _ = writeln!(text, "    ({}, {}),", line.number, u32::from(line.priority) << shift);
+    }
+    let _ = writeln!(
+        text,
+        "];\n/// The part of the vector table that belongs to the chip.\n\
+         #[unsafe(link_section = \".vector_table.interrupts\")]\n#[unsafe(no_mangle)]\n\
+         pub static __INTERRUPTS: [crate::vectors::Vector; {}] = [",
+        board.interrupt_count
+    );
+    for number in 0..board.interrupt_count {
+        let handler = lines.iter().find(|(line, _)| line.number == number);
+        let handler = handler.map_or("unexpected", |(_, handler)| handler);
+        let _ = writeln!(text, "    crate::vectors::{handler},");
+    }
+    let _ = writeln!(text, "];");
+}
+
+/// Rust for the catalog: the constant `BOARDS`.
+pub fn catalog_entries(boards: &[Compiled]) -> String {
+    let mut text = String::from("/// Every board, by name.\npub static BOARDS: &[Board] = &[\n");
+    for compiled in boards {
+        write_entry(&mut text, compiled);
+    }
+    text.push_str("];\n");
+    text
+}
+
+fn write_entry(text: &mut String, compiled: &Compiled) {
+    let board = &compiled.board;
+    let uplink = match board.uplink {
+        Uplink::Ethernet(_) => "Ethernet",
+        Uplink::Serial(_) => "Serial",
+    };
+    let serials: Vec<String> =
+        board.emulation.ports.iter().map(|port| format!("SerialRole::{:?}", port.role)).collect();
+    let _ = writeln!(
+        text,
+        "    Board {{\n        name: {:?},\n        display_name: {:?},\n        core: {:?},\n        \
+         target: {:?},\n        clock_hz: {},\n        code: Region {{ origin: {:#010x}, bytes: {} \
+         }},\n        ram: Region {{ origin: {:#010x}, bytes: {} }},",
+        board.name,
+        board.display_name,
+        board.core,
+        board.target,
+        board.clock_hz,
+        board.code.origin,
+        board.code.bytes,
+        board.ram.origin,
+        board.ram.bytes,
+    );
+    let _ = writeln!(
+        text,
+        "        storage: Storage {{ bytes: {}, erase_block_bytes: {}, request_bytes_max: {} }},\n        \
+         guests: Guests {{ count_max: {}, arena_bytes: {}, image_bytes_max: 65536 }},\n        \
+         uplink: Uplink::{uplink},",
+        board.storage.bytes,
+        board.storage.erase_block_bytes,
+        board.storage.request_bytes_max,
+        board.guests.count_max,
+        board.guests.arena_bytes,
+    );
+    let _ = writeln!(
+        text,
+        "        qemu: Qemu {{\n            program: {:?},\n            machine: {:?},\n            \
+         serials: &[{}],\n            nic_model: {:?},\n        }},\n        dtb_bytes: {},\n        \
+         dtb_digest: {:?},\n    }},",
+        board.emulation.program,
+        board.emulation.machine,
+        serials.join(", "),
+        board.emulation.nic_model,
+        compiled.dtb.len(),
+        compiled.dtb_digest,
+    );
+}
+
+/// The fixed part of QEMU's command line: what the board file alone decides.
+///
+/// Each used port refers to a character device named after its role (`console`, `entropy`,
+/// `flash`, `uplink`), and Ethernet to a network device named `cable`; whoever starts QEMU
+/// defines those.
+pub fn qemu_arguments(board: &Board) -> Vec<String> {
+    let mut arguments = vec!["-M".to_string(), board.emulation.machine.clone()];
+    for port in &board.emulation.ports {
+        arguments.push("-serial".into());
+        arguments.push(match port.role {
+            Role::Console => "chardev:console".into(),
+            Role::Entropy => "chardev:entropy".into(),
+            Role::Flash => "chardev:flash".into(),
+            Role::Uplink => "chardev:uplink".into(),
+            Role::Unused => "null".into(),
+        });
+    }
+    if let Some(model) = &board.emulation.nic_model {
+        arguments.push("-net".into());
+        arguments.push(format!("nic,model={model},netdev=cable"));
+    }
+    arguments
+}
+
+/// Cargo configuration values that choose drivers in the firmware: name and value.
+pub fn firmware_choices(board: &Board) -> [(&'static str, &'static str); 2] {
+    let chip = match board.chip {
+        Chip::Mps2 => "mps2",
+        Chip::Stm32 => "stm32",
+    };
+    let uplink = match board.uplink {
+        Uplink::Ethernet(_) => "ethernet",
+        Uplink::Serial(_) => "serial",
+    };
+    [("board_chip", chip), ("board_uplink", uplink)]
+}
