@@ -1,1 +1,11 @@
-//! Domain types and pure planning.
+//! Domain types and pure planning: what should be done, decided from what was observed.
+//!
+//! No Kubernetes client, no I/O, no clock: services observe, call a function here, and carry out
+//! what it answers.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+pub mod condition;
+pub mod ids;

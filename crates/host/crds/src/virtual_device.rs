@@ -1,0 +1,139 @@
+//! VirtualDevice: a board to emulate.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// What is wanted of a VirtualDevice.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[kube(
+    group = "wasmbed.github.io",
+    version = "v1alpha1",
+    kind = "VirtualDevice",
+    plural = "virtualdevices",
+    shortname = "vd",
+    category = "wasmbed",
+    namespaced,
+    status = "VirtualDeviceStatus",
+    derive = "PartialEq",
+    doc = "A board that QEMU emulates with its real firmware.",
+    printcolumn(name = "Board", type_ = "string", json_path = ".spec.board"),
+    printcolumn(name = "Power", type_ = "string", json_path = ".spec.power"),
+    printcolumn(name = "Cable", type_ = "string", json_path = ".spec.cable"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Device", type_ = "string", json_path = ".status.device"),
+    printcolumn(
+        name = "Restarts",
+        type_ = "integer",
+        json_path = ".status.restarts",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct VirtualDeviceSpec {
+    /// Board to emulate. It never changes.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("board is immutable").reason(Reason::FieldValueForbidden))]
+    pub board: String,
+    /// Whether the board has power.
+    #[serde(default)]
+    pub power: Power,
+    /// Whether its network cable or serial line is plugged in.
+    #[serde(default)]
+    pub cable: Cable,
+    /// Labels for the Device that it becomes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::labels")]
+    pub labels: BTreeMap<String, String>,
+    /// Gateway that it connects to. Absent: the only one of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_ref: Option<GatewayRef>,
+}
+
+/// A Gateway of the same namespace.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayRef {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// Whether a board has power.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Power {
+    /// It runs.
+    #[default]
+    On,
+    /// It is off; its flash keeps its content.
+    Off,
+}
+
+/// Whether a cable is plugged in.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Cable {
+    /// Plugged in.
+    #[default]
+    In,
+    /// Pulled out.
+    Out,
+}
+
+/// What was observed of a VirtualDevice.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VirtualDeviceStatus {
+    /// Generation of the spec that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Powered`, `Enrolled` and `Ready`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// Name of the Device that it enrolled as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Process of the emulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i64>,
+    /// Path of the console's log on the machine that runs the emulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_log: Option<String>,
+    /// Why it ended last without being told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Crash>,
+    /// Starts after a crash.
+    #[serde(default)]
+    pub restarts: i64,
+}
+
+/// How an emulator ended without being told to.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Crash {
+    /// One word.
+    pub reason: String,
+    /// A sentence with the exit code or signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub time: Option<Time>,
+}
