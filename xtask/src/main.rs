@@ -1,3 +1,90 @@
-//! Set-up, build, check, generate, demo, test.
+//! The project's own commands. Left out on purpose: everything the product itself does.
 
-fn main() {}
+mod bench;
+mod boards;
+mod demo;
+mod paths;
+mod process;
+mod setup;
+mod size;
+mod test;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Set-up, build, check, demo and test of Wasmbed.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install or find every tool the project needs; says what it does and can be repeated.
+    Setup {
+        /// Also build etcd, kube-apiserver, kube-controller-manager and kubectl (10 minutes, once).
+        #[arg(long)]
+        kubernetes: bool,
+        /// Build the Cortex-M and wasm libraries from sources even if rustup could deliver them.
+        #[arg(long)]
+        from_source: bool,
+    },
+    /// Show the whole way: platform, board, enrolment, application, logs.
+    Demo {
+        /// Check each step, tear everything down, and exit 0 only if all of it was seen.
+        #[arg(long)]
+        once: bool,
+        /// Board to emulate.
+        #[arg(long, default_value = "mps2-an385")]
+        board: String,
+    },
+    /// Run the tests, all groups or those named.
+    Test {
+        /// Groups to run; all of them in order if none is named.
+        groups: Vec<String>,
+        /// List the groups and stop.
+        #[arg(long)]
+        list: bool,
+        /// Board the end-to-end group runs on.
+        #[arg(long, default_value = "mps2-an385")]
+        board: String,
+    },
+    /// Build the firmware of one board, or of all.
+    Firmware {
+        /// Board as in `boards/`.
+        board: Option<String>,
+    },
+    /// Print flash, RAM and stack of each board, and compare with its budget.
+    Size {
+        /// Print JSON only.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the measurements of `benches/`.
+    Bench {
+        /// Names to run; all if none is named.
+        names: Vec<String>,
+        /// Print JSON only.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the rules of the house that a machine can check.
+    Tidy,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Setup { kubernetes, from_source } => {
+            setup::run(&setup::Options { kubernetes, from_source })
+        }
+        Command::Demo { once, board } => demo::run(once, &board),
+        Command::Test { groups, list, board } => test::run(&groups, list, &board),
+        Command::Firmware { board } => boards::build_command(board.as_deref()),
+        Command::Size { json } => size::run(json),
+        Command::Bench { names, json } => bench::run(&names, json),
+        Command::Tidy => tidy::run(),
+    }
+}

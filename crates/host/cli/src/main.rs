@@ -1,3 +1,62 @@
-//! The wasmbed binary: one module per role, wiring only.
+//! The `wasmbed` binary: reads the command line and joins the parts. Decides nothing itself.
 
-fn main() {}
+mod apply;
+mod arguments;
+mod client;
+mod delete;
+mod describe;
+mod documents;
+mod get;
+mod kinds;
+mod logs;
+mod operate;
+mod output;
+mod table;
+mod version;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{}", output::error_text(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    // Two TLS back ends may be compiled in by dependencies; this one is ours.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let scope = arguments.scope;
+    match arguments.command {
+        Command::Get(get) => get::run(&scope, &get).await,
+        Command::Describe(describe) => describe::run(&scope, &describe).await,
+        Command::Apply(apply) => apply::run(&scope, &apply).await,
+        Command::Delete(delete) => delete::run(&scope, &delete).await,
+        Command::Wait(wait) => wait::run(&scope, &wait).await,
+        Command::Logs(logs) => logs::run(&scope, &logs).await,
+        Command::Restart(target) => operate::restart(&scope, &target).await,
+        Command::Reboot(target) => operate::reboot(&scope, &target).await,
+        Command::Ping(target) => operate::ping(&scope, &target).await,
+        Command::Counters(target) => operate::counters(&scope, &target).await,
+        Command::Completion(completion) => {
+            completion.print();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version(version) => version::run(&scope, &version).await,
+    }
+}

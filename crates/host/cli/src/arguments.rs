@@ -1,0 +1,191 @@
+//! The command line, as kubectl's users expect it.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// WebAssembly applications on microcontrollers, operated through the Kubernetes API.
+#[derive(Parser)]
+#[command(name = "wasmbed", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub scope: Scope,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which API server, and which part of it.
+#[derive(Args, Clone)]
+pub struct Scope {
+    /// Kubeconfig file; else $KUBECONFIG, else the one `wasmbed up` wrote, else ~/.kube/config.
+    #[arg(long, global = true, env = "WASMBED_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace; else the context's own.
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show one or many resources.
+    Get(Get),
+    /// Show one resource in full, with its events.
+    Describe(Describe),
+    /// Create or change resources from files.
+    Apply(Apply),
+    /// Delete resources.
+    Delete(Delete),
+    /// Wait until resources are in a state.
+    Wait(Wait),
+    /// Show what the guests of a device wrote.
+    Logs(Logs),
+    /// Restart an application once, on every device that runs it.
+    Restart(Target),
+    /// Reboot a device once.
+    Reboot(Target),
+    /// Ask a device to answer.
+    Ping(Target),
+    /// Show the counters of a device's last heartbeat.
+    Counters(Target),
+    /// Print a completion script for a shell.
+    Completion(Completion),
+    /// Show the versions of this program and of the API server.
+    Version(Version),
+}
+
+#[derive(Args)]
+pub struct Get {
+    /// TYPE, TYPE NAME…, TYPE/NAME…, or TYPE,TYPE.
+    #[arg(required = true, value_name = "TYPE[/NAME]")]
+    pub what: Vec<String>,
+    /// Form of the output: wide, json, yaml, name, jsonpath=TEMPLATE.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+    /// Only resources with these labels.
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
+    /// Only resources with these fields.
+    #[arg(long, value_name = "SELECTOR")]
+    pub field_selector: Option<String>,
+    /// In all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// After the list, show changes as they come.
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Leave out the head of the table.
+    #[arg(long)]
+    pub no_headers: bool,
+    /// Add a column with the labels.
+    #[arg(long)]
+    pub show_labels: bool,
+}
+
+#[derive(Args)]
+pub struct Describe {
+    /// TYPE NAME or TYPE/NAME.
+    #[arg(required = true, value_name = "TYPE[/NAME]")]
+    pub what: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct Apply {
+    /// File, folder, or - for standard input; may be given more than once.
+    #[arg(short, long = "filename", required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Check on the server and store nothing.
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub dry_run: Option<DryRun>,
+    /// Take over fields that another manager owns.
+    #[arg(long)]
+    pub force_conflicts: bool,
+}
+
+/// Where a dry run is checked.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum DryRun {
+    /// On the server.
+    Server,
+}
+
+#[derive(Args)]
+pub struct Delete {
+    /// TYPE NAME… or TYPE/NAME….
+    #[arg(value_name = "TYPE[/NAME]")]
+    pub what: Vec<String>,
+    /// Delete what these files describe.
+    #[arg(short, long = "filename", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Return at once instead of when the resources are gone.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait.
+    #[arg(long, default_value = "60s", value_name = "DURATION")]
+    pub timeout: String,
+    /// Do not complain about what does not exist.
+    #[arg(long)]
+    pub ignore_not_found: bool,
+}
+
+#[derive(Args)]
+pub struct Wait {
+    /// TYPE NAME… or TYPE/NAME….
+    #[arg(required = true, value_name = "TYPE[/NAME]")]
+    pub what: Vec<String>,
+    /// condition=NAME[=VALUE], delete, create, or jsonpath={.path}=VALUE.
+    #[arg(long = "for", required = true, value_name = "STATE")]
+    pub state: String,
+    /// How long to wait.
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub timeout: String,
+}
+
+#[derive(Args)]
+pub struct Logs {
+    /// NAME of a device, device/NAME, virtualdevice/NAME.
+    #[arg(value_name = "[TYPE/]NAME")]
+    pub what: String,
+    /// Only lines of this application.
+    #[arg(short, long, value_name = "NAME")]
+    pub application: Option<String>,
+    /// Go on as lines come.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last lines.
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct Target {
+    /// NAME or TYPE/NAME.
+    #[arg(value_name = "[TYPE/]NAME")]
+    pub what: String,
+}
+
+#[derive(Args)]
+pub struct Completion {
+    /// Shell to complete for.
+    pub shell: clap_complete::Shell,
+}
+
+impl Completion {
+    /// Writes the script to standard output.
+    pub fn print(&self) {
+        let mut command = Arguments::command();
+        clap_complete::generate(self.shell, &mut command, "wasmbed", &mut std::io::stdout());
+    }
+}
+
+#[derive(Args)]
+pub struct Version {
+    /// Form of the output: json.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+    /// Only this program's version; ask no server.
+    #[arg(long)]
+    pub client: bool,
+}

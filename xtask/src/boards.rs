@@ -1,0 +1,120 @@
+//! Building the firmware of each board, and the example guests.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{paths, process, setup};
+
+/// A board and what building for it takes.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// Folder name in `boards/`.
+    pub name: String,
+    /// Rust target.
+    pub target: String,
+    /// First address of RAM.
+    pub ram_origin: u32,
+    /// Bytes of RAM.
+    pub ram_bytes: u32,
+}
+
+/// Every board of the catalog.
+pub fn all() -> Result<Vec<Board>> {
+    let board = |board: &wasmbed_catalog::Board| Board {
+        name: board.name.to_owned(),
+        target: board.target.to_owned(),
+        ram_origin: board.ram.origin,
+        ram_bytes: board.ram.bytes,
+    };
+    Ok(wasmbed_catalog::BOARDS.iter().map(board).collect())
+}
+
+/// The limits of one board.
+pub fn budget(name: &str) -> Result<toml::Table> {
+    let path = paths::root().join("boards").join(name).join("budget.toml");
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    text.parse().with_context(|| format!("parse {}", path.display()))
+}
+
+/// `cargo xtask firmware [BOARD]`.
+pub fn build_command(name: Option<&str>) -> Result<()> {
+    setup::run(&setup::Options::default())?;
+    let boards = all()?;
+    let chosen: Vec<&Board> =
+        boards.iter().filter(|board| name.is_none_or(|name| board.name == name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = boards.iter().map(|board| board.name.as_str()).collect();
+        bail!("no board {:?}; there are: {}", name.unwrap_or_default(), names.join(", "));
+    }
+    for board in chosen {
+        println!("{}", build(board)?.display());
+    }
+    Ok(())
+}
+
+/// Builds one board's firmware and returns the folder with `firmware.elf` and `board.dtb`.
+pub fn build(board: &Board) -> Result<PathBuf> {
+    let target_folder = paths::target().join("firmware");
+    let mut cargo = setup::cargo(&board.target)?;
+    cargo
+        .current_dir(paths::root())
+        .args(["build", "--quiet", "--package", "wasmbed-firmware", "--profile", "firmware"])
+        .args(["--target", &board.target, "--target-dir"])
+        .arg(&target_folder)
+        .env("WASMBED_BOARD", &board.name);
+    process::capture(&mut cargo).with_context(|| format!("firmware of {}", board.name))?;
+    let built = target_folder.join(&board.target).join("firmware");
+    let folder = paths::boards().join(&board.name);
+    std::fs::create_dir_all(&folder)?;
+    copy_if_changed(&built.join("wasmbed-firmware"), &folder.join("firmware.elf"))?;
+    let blob = newest_blob(&built)?;
+    copy_if_changed(&blob, &folder.join("board.dtb"))?;
+    Ok(folder)
+}
+
+/// The device tree blob that the build script of this very build wrote.
+fn newest_blob(built: &std::path::Path) -> Result<PathBuf> {
+    let mut blobs = Vec::new();
+    for entry in std::fs::read_dir(built.join("build"))?.flatten() {
+        let blob = entry.path().join("out/board.dtb");
+        if let Ok(modified) = std::fs::metadata(&blob).and_then(|data| data.modified()) {
+            blobs.push((modified, blob));
+        }
+    }
+    blobs.sort();
+    blobs.pop().map(|(_, blob)| blob).context("the firmware's build script wrote no board.dtb")
+}
+
+/// Replaces a file in one step, so that a running emulator keeps the one it has mapped.
+fn copy_if_changed(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    if std::fs::read(to).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let partial = to.with_extension("partial");
+    std::fs::write(&partial, bytes)?;
+    std::fs::rename(partial, to)?;
+    Ok(())
+}
+
+/// Builds the example guests and returns the folder with their `.wasm` files.
+pub fn build_guests() -> Result<PathBuf> {
+    let mut cargo = setup::cargo("wasm32v1-none")?;
+    cargo
+        .current_dir(paths::root().join("examples/guests"))
+        .args(["build", "--quiet", "--release", "--target", "wasm32v1-none", "--target-dir"])
+        .arg(paths::target().join("guests"));
+    process::capture(&mut cargo).context("the example guests")?;
+    Ok(paths::guests())
+}
+
+/// Builds the host binary.
+pub fn build_host() -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root()).args(["build", "--package", "wasmbed-cli"]);
+    process::show(&mut cargo).context("the host binary")?;
+    Ok(paths::wasmbed())
+}

@@ -1,0 +1,173 @@
+//! Runs the test groups, cheap ones first, and counts cases.
+
+mod report;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+pub use report::Counts;
+
+use crate::{boards, paths, process, setup, tidy};
+
+/// One group of tests.
+struct Group {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&str) -> Result<Counts>,
+}
+
+const GROUPS: [Group; 6] = [
+    Group { name: "tidy", about: "rules of the house, formatting, lints", run: tidy_group },
+    Group { name: "tls", about: "curve and TLS client, hostile servers, interop", run: tls_group },
+    Group { name: "unit", about: "every other crate by itself", run: unit_group },
+    Group {
+        name: "firmware",
+        about: "both boards build and keep their budgets",
+        run: firmware_group,
+    },
+    Group { name: "e2e", about: "whole system with emulated boards", run: e2e_group },
+    Group { name: "kubernetes", about: "the same on a real kube-apiserver", run: kubernetes_group },
+];
+
+/// `cargo xtask test`.
+pub fn run(names: &[String], list: bool, board: &str) -> Result<()> {
+    if list {
+        for group in &GROUPS {
+            println!("{:<12}{}", group.name, group.about);
+        }
+        return Ok(());
+    }
+    if let Some(unknown) = names.iter().find(|name| GROUPS.iter().all(|group| group.name != **name))
+    {
+        bail!("no test group {unknown}; see `cargo xtask test --list`");
+    }
+    setup::run(&setup::Options::default())?;
+    let mut total = Counts::default();
+    for group in &GROUPS {
+        if !names.is_empty() && !names.iter().any(|name| name == group.name) {
+            continue;
+        }
+        let start = Instant::now();
+        let counts = (group.run)(board).unwrap_or_else(|error| {
+            eprintln!("{}: {error:#}", group.name);
+            Counts { failed: 1, ..Counts::default() }
+        });
+        println!("{:<12}{counts}  {:.1} s", group.name, start.elapsed().as_secs_f32());
+        total += counts;
+    }
+    println!("{total}");
+    if total.failed > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn tidy_group(_: &str) -> Result<Counts> {
+    let findings = tidy::findings()?;
+    for finding in &findings {
+        eprintln!("tidy: {finding}");
+    }
+    Ok(Counts { passed: u64::from(findings.is_empty()), failed: findings.len() as u64, skipped: 0 })
+}
+
+fn tls_group(_: &str) -> Result<Counts> {
+    cargo_test(&["--package", "wasmbed-curve", "--package", "wasmbed-tls"], &[])
+}
+
+fn unit_group(_: &str) -> Result<Counts> {
+    let mut arguments = vec!["--workspace"];
+    for apart in ["wasmbed-curve", "wasmbed-tls", "wasmbed-tests", "wasmbed-firmware"] {
+        arguments.extend(["--exclude", apart]);
+    }
+    cargo_test(&arguments, &[])
+}
+
+fn firmware_group(_: &str) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for board in boards::all()? {
+        boards::build(&board)?;
+        for finding in crate::size::over_budget(&board)? {
+            eprintln!("{}: {finding}", board.name);
+            counts.failed += 1;
+        }
+        counts.passed += 1;
+    }
+    Ok(counts)
+}
+
+fn e2e_group(board: &str) -> Result<Counts> {
+    prepare_whole_system()?;
+    cargo_test(&["--package", "wasmbed-tests"], &[("WASMBED_TEST_BOARD", board.into())])
+}
+
+fn kubernetes_group(board: &str) -> Result<Counts> {
+    let programs = match setup::kubernetes_programs()? {
+        Some(programs) => programs,
+        None => match setup::kubernetes_obstacle() {
+            Some(obstacle) => {
+                println!("kubernetes  skipped: {obstacle}");
+                return Ok(Counts { skipped: 1, ..Counts::default() });
+            }
+            None => {
+                setup::run(&setup::Options { kubernetes: true, ..Default::default() })?;
+                setup::kubernetes_programs()?.context("the control plane was not built")?
+            }
+        },
+    };
+    prepare_whole_system()?;
+    cargo_test(
+        &["--package", "wasmbed-tests", "--test", "kubernetes"],
+        &[
+            ("WASMBED_TEST_BOARD", board.into()),
+            ("WASMBED_KUBERNETES", programs.folder.into_os_string()),
+        ],
+    )
+}
+
+/// Everything the whole-system tests start: host binary, firmware, guests.
+fn prepare_whole_system() -> Result<()> {
+    boards::build_host()?;
+    for board in boards::all()? {
+        boards::build(&board)?;
+    }
+    boards::build_guests()?;
+    Ok(())
+}
+
+/// Runs `cargo test` and counts its cases while it shows what failed.
+fn cargo_test(arguments: &[&str], environment: &[(&str, std::ffi::OsString)]) -> Result<Counts> {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(paths::root())
+        .args(["test", "--quiet", "--no-fail-fast"])
+        .args(arguments)
+        .args(["--", "--nocapture", "--format", "pretty"])
+        .env("WASMBED_BIN", paths::wasmbed())
+        .env("WASMBED_BOARDS", paths::boards())
+        .env("WASMBED_GUESTS", paths::guests())
+        .env("RUSTFLAGS", std::env::var("RUSTFLAGS").unwrap_or_default())
+        .stdout(Stdio::piped());
+    for (name, value) in environment {
+        command.env(name, value);
+    }
+    let mut child =
+        command.spawn().with_context(|| format!("cannot start `{}`", process::text(&command)))?;
+    let mut counter = report::Counter::default();
+    let output = child.stdout.take().context("the tests have no output")?;
+    for line in BufReader::new(output).split(b'\n') {
+        counter.line(&String::from_utf8_lossy(&line?));
+    }
+    let status = child.wait()?;
+    let mut counts = counter.counts();
+    if !status.success() && counts.failed == 0 {
+        eprintln!("`{}` ended with {status}", process::text(&command));
+        counts.failed = 1;
+    }
+    for line in counter.failures() {
+        eprintln!("failed: {line}");
+    }
+    Ok(counts)
+}
