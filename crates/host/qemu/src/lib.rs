@@ -1,1 +1,23 @@
 //! Starts, wires, watches and stops emulated boards.
+
+mod board;
+mod cable;
+mod command;
+mod console;
+mod flash;
+mod leftover;
+pub mod limits;
+mod process;
+mod qmp;
+mod socket;
+
+pub use board::{
+    Board, BoardConfig, BoardError, BoardStatus, CONSOLE_FILE, Crash, FLASH_FILE, Phase,
+};
+pub use cable::{
+    Cable, CableConfig, CableCounters, PREFIX_BITS, RELAY_ADDRESS, RELAY_PORT, STATION_ADDRESS,
+};
+pub use console::Console;
+pub use flash::{FlashCounters, FlashError, FlashFile, FlashServer};
+pub use process::Exit;
+pub use qmp::{Event, Qmp, QmpError};

@@ -1,0 +1,127 @@
+//! The virtual cable of an Ethernet board: frames of one QEMU, a relay to one gateway, a capture.
+//!
+//! A board reaches its gateway through it and nothing else: the relay answers at one address and
+//! port, and dials one target. Loss and delay are not injected here yet.
+
+mod capture;
+mod frames;
+mod relay;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::socket;
+
+use self::capture::Capture;
+use self::relay::Relay;
+use self::wire::Wire;
+
+/// Address of the relay, as boards see it: their gateway. Chosen: private, and rarely met.
+pub const RELAY_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 1);
+/// Address of every board on its own cable.
+pub const STATION_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 2);
+/// Bits of the network of a cable: two addresses.
+pub const PREFIX_BITS: u8 = 30;
+/// TCP port at which the relay answers.
+pub const RELAY_PORT: u16 = 4433;
+
+/// How one cable is laid.
+#[derive(Clone, Debug)]
+pub struct CableConfig {
+    /// Socket to which QEMU connects its network.
+    pub socket: PathBuf,
+    /// `host:port` of the gateway, looked up at each connection.
+    pub gateway: String,
+    /// Whether it is plugged in at first.
+    pub is_plugged: bool,
+    /// Where to write all frames as pcap, if anywhere. An existing file is replaced.
+    pub capture: Option<PathBuf>,
+}
+
+/// What passed a cable since it was laid.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct CableCounters {
+    /// Frames from the board.
+    pub frames_up: u64,
+    /// Frames to the board.
+    pub frames_down: u64,
+    /// Frames lost: the cable was out, or the relay or QEMU too slow.
+    pub frames_lost: u64,
+    /// TCP connections the board opened.
+    pub connections: u64,
+    /// Times that QEMU was cut off because it sent what is no frame.
+    pub protocol_errors: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    frames_up: AtomicU64,
+    frames_down: AtomicU64,
+    frames_lost: AtomicU64,
+    connections: AtomicU64,
+    protocol_errors: AtomicU64,
+}
+
+/// A laid cable; dropped, it is taken away.
+#[derive(Debug)]
+pub struct Cable {
+    is_plugged: watch::Sender<bool>,
+    counters: Arc<Counters>,
+    cancel: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Cable {
+    /// Listens for QEMU at the socket and relays from then on. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where the socket cannot be bound or the capture not be written.
+    pub fn start(config: CableConfig) -> io::Result<Self> {
+        let listener = socket::bind(&config.socket)?;
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        let capture = config.capture.as_deref().map(Capture::create).transpose()?;
+        let counters = Arc::new(Counters::default());
+        let (is_plugged, plugged) = watch::channel(config.is_plugged);
+        let wire = Wire::new(capture, config.is_plugged, Arc::clone(&counters));
+        let cancel = CancellationToken::new();
+        let relay = Relay::new(wire, config.gateway, Arc::clone(&counters));
+        let task = tokio::spawn(relay.run(listener, plugged, cancel.clone()));
+        Ok(Self { is_plugged, counters, cancel, task: AbortOnDropHandle::new(task) })
+    }
+
+    /// Plugs the cable in or out. While it is out every frame is lost, both ways.
+    pub fn set_plugged(&self, is_plugged: bool) {
+        self.is_plugged.send_replace(is_plugged);
+    }
+
+    /// What has passed so far.
+    pub fn counters(&self) -> CableCounters {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CableCounters {
+            frames_up: load(&self.counters.frames_up),
+            frames_down: load(&self.counters.frames_down),
+            frames_lost: load(&self.counters.frames_lost),
+            connections: load(&self.counters.connections),
+            protocol_errors: load(&self.counters.protocol_errors),
+        }
+    }
+
+    /// Takes the cable away and waits until it is gone.
+    pub async fn stop(self) {
+        self.cancel.cancel();
+        // A task that panicked is gone as well.
+        let _ = self.task.await;
+    }
+}

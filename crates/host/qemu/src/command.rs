@@ -1,0 +1,74 @@
+//! The command line of QEMU for one board, from the facts of the catalog.
+//!
+//! All sockets are named relative to the directory of the board, in which QEMU runs: the path of
+//! that directory may be longer than the address of a socket.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use wasmbed_catalog::{Board, SerialRole};
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) const QMP_SOCKET: &str = "qmp.sock";
+pub(crate) const FLASH_SOCKET: &str = "flash.sock";
+pub(crate) const UPLINK_SOCKET: &str = "uplink.sock";
+pub(crate) const CABLE_SOCKET: &str = "cable.sock";
+
+/// Arguments for `board`, which is left stopped until it is told to continue.
+///
+/// # Source
+/// QEMU 10.0 manual, "Invocation"; `-nic` knows no stream, so it is `-netdev` and `-net nic`.
+pub(crate) fn arguments(
+    board: &Board,
+    name: &str,
+    firmware: Option<&Path>,
+    extra: &[String],
+) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut add = |parts: &[&str]| arguments.extend(parts.iter().map(OsString::from));
+    // A comma would begin another option of -name.
+    add(&["-name", &name.replace(',', ",,")]);
+    add(&["-M", board.qemu.machine, "-nodefaults", "-display", "none", "-S"]);
+    add(&["-chardev", &format!("socket,id=qmp,path={QMP_SOCKET},server=off")]);
+    add(&["-mon", "chardev=qmp,mode=control"]);
+    for (index, role) in board.qemu.serials.iter().enumerate() {
+        match chardev(*role, index) {
+            Some(chardev) => {
+                add(&["-chardev", &chardev, "-serial", &format!("chardev:serial{index}")]);
+            }
+            None => add(&["-serial", "null"]),
+        }
+    }
+    match board.qemu.nic_model {
+        Some(model) => {
+            let address = format!("addr.type=unix,addr.path={CABLE_SOCKET},reconnect-ms=500");
+            add(&["-netdev", &format!("stream,id=cable,server=off,{address}")]);
+            let mac = "02:00:0a:53:00:02";
+            add(&["-net", &format!("nic,model={model},netdev=cable,macaddr={mac}")]);
+        }
+        None => add(&["-net", "none"]),
+    }
+    extra.iter().for_each(|argument| add(&[argument]));
+    if let Some(firmware) = firmware {
+        arguments.push("-kernel".into());
+        arguments.push(firmware.into());
+    }
+    arguments
+}
+
+/// What is at the other end of a serial port; nothing for one that is not used.
+fn chardev(role: SerialRole, index: usize) -> Option<String> {
+    let id = format!("id=serial{index}");
+    // It is stopped until these are connected, so nothing is lost at start; the time between two
+    // tries matters only once a server was restarted.
+    let socket = |path| format!("socket,{id},path={path},server=off,reconnect-ms=100");
+    match role {
+        SerialRole::Console => Some(format!("stdio,{id},signal=off")),
+        SerialRole::Entropy => Some(format!("file,{id},path=/dev/null,input-path=/dev/urandom")),
+        SerialRole::Flash => Some(socket(FLASH_SOCKET)),
+        SerialRole::Uplink => Some(socket(UPLINK_SOCKET)),
+        SerialRole::Unused => None,
+    }
+}
