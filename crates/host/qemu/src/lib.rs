@@ -9,6 +9,8 @@ mod leftover;
 pub mod limits;
 mod process;
 mod qmp;
+#[cfg(test)]
+mod scratch;
 mod socket;
 
 pub use board::{
