@@ -1,1 +1,26 @@
-//! Executes prepared images.
+//! Executes prepared images: verifies their byte code, then runs it in an arena the caller gives.
+//!
+//! Leaves out what imports do (the caller is the [`Host`]) and when a guest may run. No allocation,
+//! no clock, no interrupt: the caller sets a flag when a time slice is over.
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod arith;
+mod cold;
+mod execute;
+mod host;
+mod instance;
+pub mod limits;
+mod memory;
+mod opcodes;
+mod outcome;
+mod verify;
+
+pub use host::{Args, Host, HostOutcome, guest_slice};
+pub use instance::{Instance, LoadError};
+pub use opcodes::{ColdOpcode, Opcode, Operand, Operands};
+pub use outcome::{Outcome, Place, Trap};
+pub use verify::{CodeFault, CodeFaultKind, FunctionHeader};

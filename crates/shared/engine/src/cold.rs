@@ -1,0 +1,63 @@
+//! The second page: operations that are rare or large.
+//!
+//! Leaves out those that deal with memory as a whole, which `instance` does.
+use crate::arith::*;
+use crate::limits::WINDOW_BYTES;
+use crate::memory::{long, word};
+use crate::opcodes::{cold_byte, for_each_cold_opcode};
+use crate::outcome::Trap;
+
+/// Does the operation behind the prefix; gives the accumulator and the instruction's length.
+///
+/// # Errors
+/// The trap, or nothing for an operation on memory as a whole.
+#[inline(never)]
+pub(crate) fn cold(
+    window: &[u8; WINDOW_BYTES],
+    stack: &[u8],
+    frame: usize,
+    accumulator: u64,
+) -> Result<(u64, usize), Option<Trap>> {
+    let slot = frame + usize::from(window[2]) * 4;
+    let low = accumulator as u32;
+    let trap = Some;
+
+    macro_rules! arm {
+        (divide32 $f:ident) => {
+            ($f(word(stack, slot), low).map_err(trap)?.into(), 3)
+        };
+        (binary32 $f:ident) => {
+            ($f(word(stack, slot), low).into(), 3)
+        };
+        (unary32 $f:ident) => {
+            ($f(low).into(), 2)
+        };
+        (divide64 $f:ident) => {
+            ($f(long(stack, slot), accumulator).map_err(trap)?, 3)
+        };
+        (binary64 $f:ident) => {
+            ($f(long(stack, slot), accumulator), 3)
+        };
+        (unary64 $f:ident) => {
+            ($f(accumulator), 2)
+        };
+        (compare64 $f:ident) => {
+            ($f(long(stack, slot), accumulator).into(), 3)
+        };
+        (own eqz64) => {
+            (u64::from(accumulator == 0), 2)
+        };
+        (own $memory:ident) => {
+            return Err(None)
+        };
+    }
+    macro_rules! dispatch {
+        ($(($opcode:ident $operands:tt ($($meaning:tt)*)))*) => {
+            match window[1] {
+                $(cold_byte::$opcode => arm!($($meaning)*),)*
+                _ => return Err(trap(Trap::BadCode)),
+            }
+        };
+    }
+    Ok(for_each_cold_opcode!(dispatch))
+}

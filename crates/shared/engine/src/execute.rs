@@ -1,0 +1,473 @@
+//! The innermost loop: executes opcodes until something outside has to be done.
+//!
+//! Leaves out what happens rarely: the second page (`cold`), host calls, memory as a whole, and
+//! refilling fuel (`instance`). Every way out leads through the one end of the loop: exits written
+//! in place cost a fifth of the speed.
+use crate::arith::*;
+use crate::cold::cold;
+use crate::limits::WINDOW_BYTES;
+use crate::memory::*;
+use crate::opcodes::{byte, for_each_opcode};
+use crate::outcome::Trap;
+use crate::verify::FunctionHeader;
+use core::sync::atomic::{AtomicBool, Ordering};
+use wasmbed_image::{Image, NO_FUNCTION};
+
+/// What a suspended guest is, beside its arena.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Registers {
+    /// Offset of the next instruction in the code.
+    pub(crate) code: usize,
+    /// Accumulator, low word.
+    pub(crate) low: u32,
+    /// Accumulator, high word; only 64-bit operations look at it.
+    pub(crate) high: u32,
+    /// Offset of the frame in the stack.
+    pub(crate) frame: usize,
+    /// Offset of the youngest return address in the stack; they grow down from its end.
+    pub(crate) calls: usize,
+    /// Fuel until the loop has to ask for more.
+    pub(crate) fuel: u32,
+}
+
+/// The parts of a guest's arena.
+pub(crate) struct Arena<'a> {
+    pub(crate) stack: &'a mut [u8],
+    pub(crate) globals: &'a mut [u8],
+    /// As much of the linear memory as exists now.
+    pub(crate) memory: &'a mut [u8],
+}
+
+/// Why the loop was left. The instruction at `code` is the one that did it, and has had no effect,
+/// except after `Stop`, where it is the next one.
+pub(crate) enum Exit {
+    Trap(Trap),
+    OutOfFuel,
+    Stop,
+    Finished,
+    /// A host call: index of the import, slot of the arguments.
+    Host(u16, u16),
+    /// An operation of the second page that deals with memory as a whole.
+    Memory(u8),
+}
+
+/// Runs from `registers` on, and leaves in them where it came to.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of row of the opcode table")]
+pub(crate) fn execute(
+    image: &Image<'_>,
+    arena: &mut Arena<'_>,
+    registers: &mut Registers,
+    stop: &AtomicBool,
+) -> Exit {
+    let bytes = image.code();
+    let stack = &mut *arena.stack;
+    let globals = &mut *arena.globals;
+    let memory = &mut *arena.memory;
+    let Registers { mut code, mut low, mut high, mut frame, mut calls, mut fuel } = *registers;
+
+    let exit = 'run: loop {
+        let Some(window) = bytes.get(code..).and_then(|tail| tail.first_chunk::<WINDOW_BYTES>())
+        else {
+            break 'run Exit::Trap(Trap::BadCode);
+        };
+
+        let (function, base, length): (u16, u16, usize) = 'call: {
+            macro_rules! slot {
+                ($at:literal) => {
+                    frame + usize::from(window[$at]) * 4
+                };
+            }
+            macro_rules! byte {
+                ($at:literal) => {
+                    window[$at] as i8 as u32
+                };
+            }
+            macro_rules! half {
+                ($at:literal) => {
+                    u16::from_le_bytes([window[$at], window[$at + 1]])
+                };
+            }
+            macro_rules! constant {
+                ($at:literal) => {
+                    u32::from_le_bytes([
+                        window[$at],
+                        window[$at + 1],
+                        window[$at + 2],
+                        window[$at + 3],
+                    ])
+                };
+            }
+            macro_rules! accumulator {
+                () => {
+                    u64::from(low) | u64::from(high) << 32
+                };
+                ($value:expr) => {{
+                    let value: u64 = $value;
+                    low = value as u32;
+                    high = (value >> 32) as u32;
+                }};
+            }
+            macro_rules! or_trap {
+                ($value:expr) => {
+                    match $value {
+                        Some(value) => value,
+                        None => break 'run Exit::Trap(Trap::MemoryOutOfBounds),
+                    }
+                };
+            }
+            macro_rules! branch {
+                ($condition:expr, $at:literal) => {
+                    code += if $condition != 0 { usize::from(half!($at)) } else { $at + 2 }
+                };
+            }
+            // Charges, then jumps, then looks at the flag: so a slice that ends here has made progress.
+            macro_rules! jump_back {
+                ($cost:expr, $at:literal) => {{
+                    match fuel.checked_sub(u32::from($cost)) {
+                        Some(rest) => fuel = rest,
+                        None => break 'run Exit::OutOfFuel,
+                    }
+                    code = code.wrapping_sub(usize::from(half!($at)));
+                    if stop.load(Ordering::Relaxed) {
+                        break 'run Exit::Stop;
+                    }
+                }};
+            }
+            macro_rules! loop_if {
+                ($condition:expr, $at:literal) => {
+                    if $condition != 0 { jump_back!(window[$at + 2], $at) } else { code += $at + 3 }
+                };
+            }
+            // Each arm does its work and goes on, or gives the call that is to be made.
+            macro_rules! arm {
+                (rr $f:ident) => {{
+                    low = $f(word(stack, slot!(1)), word(stack, slot!(2)));
+                    code += 3;
+                }};
+                (ar $f:ident) => {{
+                    low = $f(low, word(stack, slot!(1)));
+                    code += 2;
+                }};
+                (ra $f:ident) => {{
+                    low = $f(word(stack, slot!(1)), low);
+                    code += 2;
+                }};
+                (ri $f:ident) => {{
+                    low = $f(word(stack, slot!(1)), byte!(2));
+                    code += 3;
+                }};
+                (ai $f:ident) => {{
+                    low = $f(low, byte!(1));
+                    code += 2;
+                }};
+                (aj $f:ident) => {{
+                    low = $f(low, constant!(1));
+                    code += 5;
+                }};
+                (rrs $f:ident) => {{
+                    low = $f(word(stack, slot!(1)), word(stack, slot!(2)));
+                    set_word(stack, slot!(3), low);
+                    code += 4;
+                }};
+                (ars $f:ident) => {{
+                    low = $f(low, word(stack, slot!(1)));
+                    set_word(stack, slot!(2), low);
+                    code += 3;
+                }};
+                (ris $f:ident) => {{
+                    low = $f(word(stack, slot!(1)), byte!(2));
+                    set_word(stack, slot!(3), low);
+                    code += 4;
+                }};
+                (ais $f:ident) => {{
+                    low = $f(low, byte!(1));
+                    set_word(stack, slot!(2), low);
+                    code += 3;
+                }};
+                (branch_rr $f:ident) => {
+                    branch!($f(word(stack, slot!(1)), word(stack, slot!(2))), 3)
+                };
+                (branch_ar $f:ident) => {
+                    branch!($f(low, word(stack, slot!(1))), 2)
+                };
+                (branch_ai $f:ident) => {
+                    branch!($f(low, byte!(1)), 2)
+                };
+                (branch_ri $f:ident) => {
+                    branch!($f(word(stack, slot!(1)), byte!(2)), 3)
+                };
+                (loop_rr $f:ident) => {
+                    loop_if!($f(word(stack, slot!(1)), word(stack, slot!(2))), 3)
+                };
+                (loop_ar $f:ident) => {
+                    loop_if!($f(low, word(stack, slot!(1))), 2)
+                };
+                (loop_ai $f:ident) => {
+                    loop_if!($f(low, byte!(1)), 2)
+                };
+                (loop_ri $f:ident) => {
+                    loop_if!($f(word(stack, slot!(1)), byte!(2)), 3)
+                };
+                (load_a $f:ident) => {{
+                    low = or_trap!($f(memory, low, u32::from(window[1])));
+                    code += 2;
+                }};
+                (load_r $f:ident) => {{
+                    low = or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[2])));
+                    code += 3;
+                }};
+                (load_rs $f:ident) => {{
+                    low = or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[2])));
+                    set_word(stack, slot!(3), low);
+                    code += 4;
+                }};
+                (load_wide $f:ident) => {{
+                    low = or_trap!($f(memory, low, constant!(1)));
+                    code += 5;
+                }};
+                (store_ra $f:ident) => {{
+                    or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[2]), low));
+                    code += 3;
+                }};
+                (store_ar $f:ident) => {{
+                    or_trap!($f(memory, low, u32::from(window[2]), word(stack, slot!(1))));
+                    code += 3;
+                }};
+                (store_rr $f:ident) => {{
+                    let value = word(stack, slot!(2));
+                    or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[3]), value));
+                    code += 4;
+                }};
+                (store_wide $f:ident) => {{
+                    or_trap!($f(memory, word(stack, slot!(1)), constant!(2), low));
+                    code += 6;
+                }};
+                (ar64 $f:ident) => {{
+                    accumulator!($f(accumulator!(), long(stack, slot!(1))));
+                    code += 2;
+                }};
+                (ra64 $f:ident) => {{
+                    accumulator!($f(long(stack, slot!(1)), accumulator!()));
+                    code += 2;
+                }};
+                (ai64 $f:ident) => {{
+                    accumulator!($f(accumulator!(), window[1] as i8 as u64));
+                    code += 2;
+                }};
+                (own unreachable) => {
+                    break 'run Exit::Trap(Trap::Unreachable)
+                };
+                (own ret) => {{
+                    if calls >= stack.len() {
+                        break 'run Exit::Finished;
+                    }
+                    let caller = word(stack, calls);
+                    calls += 4;
+                    frame = frame.wrapping_sub((caller >> 20) as usize * 4);
+                    code = (caller & 0xf_ffff) as usize;
+                }};
+                (own const8) => {{
+                    low = byte!(1);
+                    code += 2;
+                }};
+                (own const32) => {{
+                    low = constant!(1);
+                    code += 5;
+                }};
+                (own const64) => {{
+                    low = constant!(1);
+                    high = constant!(5);
+                    code += 9;
+                }};
+                (own get) => {{
+                    low = word(stack, slot!(1));
+                    code += 2;
+                }};
+                (own get64) => {{
+                    accumulator!(long(stack, slot!(1)));
+                    code += 2;
+                }};
+                (own set) => {{
+                    set_word(stack, slot!(1), low);
+                    code += 2;
+                }};
+                (own set64) => {{
+                    set_word(stack, slot!(1), low);
+                    set_word(stack, slot!(1) + 4, high);
+                    code += 2;
+                }};
+                (own copy) => {{
+                    set_word(stack, slot!(1), word(stack, slot!(2)));
+                    code += 3;
+                }};
+                (own copy64) => {{
+                    let value = long(stack, slot!(2));
+                    set_word(stack, slot!(1), value as u32);
+                    set_word(stack, slot!(1) + 4, (value >> 32) as u32);
+                    code += 3;
+                }};
+                (own copy_wide) => {{
+                    let value = word(stack, frame + usize::from(half!(3)) * 4);
+                    set_word(stack, frame + usize::from(half!(1)) * 4, value);
+                    code += 5;
+                }};
+                (own set_const8) => {{
+                    set_word(stack, slot!(1), byte!(2));
+                    code += 3;
+                }};
+                (own select) => {{
+                    low = if low != 0 { word(stack, slot!(1)) } else { word(stack, slot!(2)) };
+                    code += 3;
+                }};
+                (own select64) => {{
+                    let from = if low != 0 { slot!(1) } else { slot!(2) };
+                    accumulator!(long(stack, from));
+                    code += 3;
+                }};
+                (own global_get) => {{
+                    low = word(globals, usize::from(window[1]) * 4);
+                    code += 2;
+                }};
+                (own global_set) => {{
+                    set_word(globals, usize::from(window[1]) * 4, low);
+                    code += 2;
+                }};
+                (own global_get64) => {{
+                    accumulator!(long(globals, usize::from(window[1]) * 4));
+                    code += 2;
+                }};
+                (own global_set64) => {{
+                    set_word(globals, usize::from(window[1]) * 4, low);
+                    set_word(globals, usize::from(window[1]) * 4 + 4, high);
+                    code += 2;
+                }};
+                (own call) => {
+                    break 'call (half!(1), u16::from(window[3]), 4)
+                };
+                (own call_wide) => {
+                    break 'call (half!(1), half!(3), 5)
+                };
+                (own call_indirect) => {{
+                    let function = match image.table_element(low) {
+                        None => break 'run Exit::Trap(Trap::TableOutOfBounds),
+                        Some(NO_FUNCTION) => break 'run Exit::Trap(Trap::UninitializedElement),
+                        Some(function) => function,
+                    };
+                    let type_number = image.function(function).map(|record| record.type_number);
+                    if type_number != Some(half!(1)) {
+                        break 'run Exit::Trap(Trap::IndirectCallType);
+                    }
+                    break 'call (function, half!(3), 5);
+                }};
+                (own call_host) => {
+                    break 'run Exit::Host(half!(1), half!(3))
+                };
+                (own branch_table) => {{
+                    let index = low.min(u32::from(half!(1))) as usize;
+                    let distance =
+                        bytes.get(code + 3 + index * 2..).and_then(|tail| tail.first_chunk());
+                    match distance {
+                        Some(distance) => code += usize::from(u16::from_le_bytes(*distance)),
+                        None => break 'run Exit::Trap(Trap::BadCode),
+                    }
+                }};
+                (own cold) => {
+                    match cold(window, stack, frame, accumulator!()) {
+                        Ok((value, length)) => {
+                            accumulator!(value);
+                            code += length;
+                        }
+                        Err(None) => break 'run Exit::Memory(window[1]),
+                        Err(Some(trap)) => break 'run Exit::Trap(trap),
+                    }
+                };
+                (own branch) => {
+                    code += usize::from(half!(1))
+                };
+                (own loop_back) => {
+                    jump_back!(window[3], 1)
+                };
+                (own loop_back_wide) => {
+                    jump_back!(half!(3), 1)
+                };
+                (own load64_a) => {{
+                    accumulator!(or_trap!(load64(memory, low, u32::from(window[1]))));
+                    code += 2;
+                }};
+                (own load64_r) => {{
+                    let address = word(stack, slot!(1));
+                    accumulator!(or_trap!(load64(memory, address, u32::from(window[2]))));
+                    code += 3;
+                }};
+                (own load64_wide) => {{
+                    accumulator!(or_trap!(load64(memory, low, constant!(1))));
+                    code += 5;
+                }};
+                (own store64_ra) => {{
+                    let address = word(stack, slot!(1));
+                    or_trap!(store64(memory, address, u32::from(window[2]), accumulator!()));
+                    code += 3;
+                }};
+                (own store64_ar) => {{
+                    let value = long(stack, slot!(1));
+                    or_trap!(store64(memory, low, u32::from(window[2]), value));
+                    code += 3;
+                }};
+                (own store64_rr) => {{
+                    let value = long(stack, slot!(2));
+                    let address = word(stack, slot!(1));
+                    or_trap!(store64(memory, address, u32::from(window[3]), value));
+                    code += 4;
+                }};
+                (own store64_wide) => {{
+                    let address = word(stack, slot!(1));
+                    or_trap!(store64(memory, address, constant!(2), accumulator!()));
+                    code += 6;
+                }};
+                (own extend_s) => {{
+                    high = ((low as i32) >> 31) as u32;
+                    code += 1;
+                }};
+                (own extend_u) => {{
+                    high = 0;
+                    code += 1;
+                }};
+            }
+            macro_rules! dispatch {
+                ($(($opcode:ident $operands:tt ($($meaning:tt)*)))*) => {
+                    match window[0] {
+                        $(byte::$opcode => arm!($($meaning)*),)*
+                        _ => break 'run Exit::Trap(Trap::BadCode),
+                    }
+                };
+            }
+
+            for_each_opcode!(dispatch);
+            continue 'run;
+        };
+        let header = image
+            .function(function)
+            .and_then(|record| FunctionHeader::decode(bytes, record.code_offset as usize));
+        let Some((header, body)) = header else {
+            break 'run Exit::Trap(Trap::BadCode);
+        };
+        let Some(rest) = fuel.checked_sub(u32::from(header.cost)) else {
+            break 'run Exit::OutOfFuel;
+        };
+        let callee = frame + usize::from(base) * 4;
+        let top = callee + usize::from(header.slots) * 4;
+        // One comparison catches both overflows: frames grow towards the return addresses.
+        if top + 4 > calls {
+            break 'run Exit::Trap(Trap::StackExhausted);
+        }
+        calls -= 4;
+        set_word(stack, calls, (code + length) as u32 | u32::from(base) << 20);
+        header.clear_locals(stack, callee);
+        (fuel, frame, code) = (rest, callee, body);
+        if stop.load(Ordering::Relaxed) {
+            break 'run Exit::Stop;
+        }
+    };
+    *registers = Registers { code, low, high, frame, calls, fuel };
+    exit
+}

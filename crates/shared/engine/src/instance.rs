@@ -1,0 +1,416 @@
+//! A loaded guest: its life from load to end, and everything the innermost loop leaves to others.
+//!
+//! Leaves out scheduling: the caller decides when and for how long a guest runs.
+use crate::execute::{Arena, Exit, Registers, execute};
+use crate::host::{Args, Host, HostOutcome};
+use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION};
+use crate::memory::{set_word, word};
+use crate::opcodes::cold_byte;
+use crate::outcome::{Outcome, Place, Trap};
+use crate::verify::{CodeFault, FunctionHeader, verify};
+use core::sync::atomic::{AtomicBool, Ordering};
+use wasmbed_image::{Image, ImageError, NO_FUNCTION};
+
+/// Bytes of the instruction that calls the host.
+const CALL_HOST_BYTES: usize = 5;
+
+/// Why an image was not loaded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "fields of variants are named for what they hold")]
+pub enum LoadError {
+    /// The body's header or sections are unsound. Its maker is at fault.
+    Image(ImageError),
+    /// The byte code is unsound. Its maker is at fault.
+    Code(CodeFault),
+    /// A data segment, a table element or an import is unsound. The image's maker is at fault.
+    Inconsistent,
+    /// The arena is smaller than the image needs. The caller is at fault.
+    ArenaTooSmall { arena_bytes: u32, needed_bytes: u64 },
+}
+
+impl From<ImageError> for LoadError {
+    fn from(error: ImageError) -> Self {
+        LoadError::Image(error)
+    }
+}
+
+/// What runs next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// The module's start function has not returned; the entry comes behind it.
+    Start,
+    /// The entry, or the function that was invoked, has not returned.
+    Entry,
+    /// Nothing: the guest has ended like this.
+    Ended(Outcome),
+}
+
+/// A guest that was loaded. All of it besides its arena.
+///
+/// It borrows neither image nor arena: the caller passes the same bytes at each call, wherever they
+/// then lie. Other bytes give other results, but no undefined ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Instance {
+    registers: Registers,
+    phase: Phase,
+    /// A function whose frame is yet to be opened at the bottom of the stack.
+    pending: Option<u16>,
+    is_parked: bool,
+    memory_bytes: u32,
+    fuel_limit: Option<u64>,
+    /// Fuel used before the portion that `registers.fuel` is the rest of.
+    fuel_used: u64,
+    fuel_portion: u32,
+}
+
+impl Instance {
+    /// Verifies an image and prepares its arena; the first run begins at the start function.
+    ///
+    /// # Errors
+    /// [`LoadError`]; the arena then holds nothing of use.
+    pub fn load(image: &[u8], arena: &mut [u8]) -> Result<Instance, LoadError> {
+        let image = Image::parse(image)?;
+        let header = &image.header;
+        let needed_bytes = header.arena_bytes();
+        if (arena.len() as u64) < needed_bytes {
+            return Err(LoadError::ArenaTooSmall { arena_bytes: arena.len() as u32, needed_bytes });
+        }
+        verify(&image, arena).map_err(LoadError::Code)?;
+        let is_function = |function: u16| function == NO_FUNCTION || function < header.functions;
+        for index in 0..u32::from(header.table_elements) {
+            if !image.table_element(index).is_some_and(is_function) {
+                return Err(LoadError::Inconsistent);
+            }
+        }
+        let (phase, first) = match (header.start, header.entry) {
+            (NO_FUNCTION, NO_FUNCTION) => (Phase::Ended(Outcome::Finished), None),
+            (NO_FUNCTION, entry) => (Phase::Entry, Some(entry)),
+            (start, _) => (Phase::Start, Some(start)),
+        };
+        let mut instance = Instance {
+            registers: Registers::default(),
+            phase,
+            pending: first,
+            is_parked: false,
+            memory_bytes: header.memory_bytes,
+            fuel_limit: None,
+            fuel_used: 0,
+            fuel_portion: 0,
+        };
+        instance.registers.calls = header.stack_bytes as usize;
+        arena.fill(0);
+        let parts = instance.split(&image, arena).ok_or(LoadError::Inconsistent)?;
+        parts.globals.copy_from_slice(image.globals());
+        for segment in image.segments() {
+            let (address, bytes) = segment?;
+            let target = parts.memory.get_mut(address as usize..);
+            let target = target.and_then(|tail| tail.get_mut(..bytes.len()));
+            target.ok_or(LoadError::Inconsistent)?.copy_from_slice(bytes);
+        }
+        Ok(instance)
+    }
+
+    /// Limits the fuel of the whole run, or lifts the limit. Fuel is counted either way.
+    pub fn set_fuel_limit(&mut self, limit: Option<u64>) {
+        self.return_portion();
+        self.fuel_limit = limit;
+    }
+
+    /// Fuel used since the guest was loaded, in WebAssembly operators.
+    pub fn fuel_used(&self) -> u64 {
+        self.fuel_used + u64::from(self.fuel_portion - self.registers.fuel)
+    }
+
+    /// Bytes of linear memory that the guest has now.
+    pub fn memory_bytes(&self) -> u32 {
+        self.memory_bytes
+    }
+
+    /// Whether a host call waits for [`Instance::complete`].
+    pub fn is_parked(&self) -> bool {
+        self.is_parked
+    }
+
+    /// Makes the next run begin at `function`, a number among the functions that the image defines.
+    ///
+    /// This is how a test calls an export. It discards what the guest was doing.
+    pub fn invoke(&mut self, image: &[u8], arena: &mut [u8], function: u16, arguments: &[u32]) {
+        let Ok(image) = Image::parse(image) else { return };
+        self.registers = Registers { fuel: self.registers.fuel, ..Registers::default() };
+        self.registers.calls = image.header.stack_bytes as usize;
+        self.phase = Phase::Entry;
+        self.pending = Some(function);
+        self.is_parked = false;
+        if let Some(parts) = self.split(&image, arena) {
+            for (index, argument) in arguments.iter().enumerate() {
+                set_word(parts.stack, index * 4, *argument);
+            }
+        }
+    }
+
+    /// What the function that returned last left in the accumulator.
+    pub fn result(&self) -> u64 {
+        u64::from(self.registers.low) | u64::from(self.registers.high) << 32
+    }
+
+    /// Gives the result of the host call that parked, 0 if it has none.
+    pub fn complete(&mut self, result: u64) {
+        if self.is_parked {
+            self.is_parked = false;
+            self.pass_host_call(result);
+        }
+    }
+
+    /// Runs the guest until one of the outcomes. `stop` is looked at on back-edges and function
+    /// entries; the caller clears it before and sets it from wherever it measures time.
+    ///
+    /// `image` and `arena` are those of [`Instance::load`].
+    pub fn run(
+        &mut self,
+        image: &[u8],
+        arena: &mut [u8],
+        host: &mut dyn Host,
+        stop: &AtomicBool,
+    ) -> Outcome {
+        if let Phase::Ended(outcome) = self.phase {
+            return outcome;
+        }
+        if self.is_parked {
+            return Outcome::Parked;
+        }
+        let outcome = match Image::parse(image) {
+            Ok(image) => self.run_parsed(&image, arena, host, stop),
+            Err(_) => Outcome::Trapped(Trap::BadCode, Place { function: 0, offset: 0 }),
+        };
+        if let Outcome::Finished | Outcome::Exited(_) | Outcome::Trapped(..) = outcome {
+            self.phase = Phase::Ended(outcome);
+        }
+        outcome
+    }
+
+    fn run_parsed(
+        &mut self,
+        image: &Image<'_>,
+        arena: &mut [u8],
+        host: &mut dyn Host,
+        stop: &AtomicBool,
+    ) -> Outcome {
+        loop {
+            let Some(mut parts) = self.split(image, arena) else {
+                return Outcome::Trapped(Trap::BadCode, self.place(image));
+            };
+            let exit = match self.pending {
+                Some(function) => self.open_first_frame(image, parts.stack, function),
+                None => Some(execute(image, &mut parts, &mut self.registers, stop)),
+            };
+            let outcome = match exit {
+                None => continue,
+                Some(Exit::Finished) => self.next_phase(image),
+                Some(Exit::Stop) => Some(Outcome::SliceEnd),
+                Some(Exit::Trap(trap)) => Some(Outcome::Trapped(trap, self.place(image))),
+                Some(Exit::OutOfFuel) => self.refill(image),
+                Some(Exit::Host(index, base)) => {
+                    self.call_host(image, &mut parts, host, index, base)
+                }
+                Some(Exit::Memory(opcode)) => {
+                    self.memory_operation(image, &mut parts, opcode, stop)
+                }
+            };
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
+    }
+
+    fn split<'a>(&self, image: &Image<'_>, arena: &'a mut [u8]) -> Option<Arena<'a>> {
+        let header = &image.header;
+        let (stack, rest) = arena.split_at_mut_checked(header.stack_bytes as usize)?;
+        let (globals, rest) = rest.split_at_mut_checked(usize::from(header.global_words) * 4)?;
+        let memory = rest.get_mut(..self.memory_bytes as usize)?;
+        Some(Arena { stack, globals, memory })
+    }
+
+    /// Opens the frame of the function that a phase begins with. It has no caller to return to.
+    fn open_first_frame(
+        &mut self,
+        image: &Image<'_>,
+        stack: &mut [u8],
+        function: u16,
+    ) -> Option<Exit> {
+        let record = image.function(function);
+        let header = record
+            .and_then(|record| FunctionHeader::decode(image.code(), record.code_offset as usize));
+        let Some((header, body)) = header else { return Some(Exit::Trap(Trap::BadCode)) };
+        self.registers.code = body;
+        let Some(rest) = self.registers.fuel.checked_sub(header.cost.into()) else {
+            return Some(Exit::OutOfFuel);
+        };
+        self.registers.fuel = rest;
+        if usize::from(header.slots) * 4 > self.registers.calls {
+            return Some(Exit::Trap(Trap::StackExhausted));
+        }
+        header.clear_locals(stack, 0);
+        self.pending = None;
+        None
+    }
+
+    fn next_phase(&mut self, image: &Image<'_>) -> Option<Outcome> {
+        if self.phase == Phase::Start && image.header.entry != NO_FUNCTION {
+            self.phase = Phase::Entry;
+            self.pending = Some(image.header.entry);
+            self.registers.frame = 0;
+            return None;
+        }
+        Some(Outcome::Finished)
+    }
+
+    /// Books the rest of the portion as not used.
+    fn return_portion(&mut self) {
+        self.fuel_used = self.fuel_used();
+        self.fuel_portion = 0;
+        self.registers.fuel = 0;
+    }
+
+    /// Hands the loop more fuel, if there is enough for what it is about to do: a portion is always
+    /// the whole rest or more than any cost, so where a guest stops does not depend on portions.
+    fn refill(&mut self, image: &Image<'_>) -> Option<Outcome> {
+        let before = self.registers.fuel;
+        self.return_portion();
+        let rest = self.fuel_limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.fuel_used));
+        let portion = rest.min(FUEL_PORTION) as u32;
+        self.fuel_portion = portion;
+        self.registers.fuel = portion;
+        (portion <= before).then(|| Outcome::OutOfFuel(self.place(image)))
+    }
+
+    fn call_host(
+        &mut self,
+        image: &Image<'_>,
+        parts: &mut Arena<'_>,
+        host: &mut dyn Host,
+        index: u16,
+        base: u16,
+    ) -> Option<Outcome> {
+        let arguments = self.registers.frame + usize::from(base) * 4;
+        let (Some(import), Some(bytes)) = (image.import(index), parts.stack.get(arguments..))
+        else {
+            return Some(Outcome::Trapped(Trap::BadCode, self.place(image)));
+        };
+        match host.call(import, Args::new(bytes), parts.memory) {
+            HostOutcome::Return(result) => {
+                self.pass_host_call(result);
+                None
+            }
+            HostOutcome::Park => {
+                self.is_parked = true;
+                Some(Outcome::Parked)
+            }
+            HostOutcome::Exit(code) => Some(Outcome::Exited(code)),
+            HostOutcome::Trap => Some(Outcome::Trapped(Trap::Host, self.place(image))),
+        }
+    }
+
+    fn pass_host_call(&mut self, result: u64) {
+        self.registers.low = result as u32;
+        self.registers.high = (result >> 32) as u32;
+        self.registers.code += CALL_HOST_BYTES;
+    }
+
+    fn memory_operation(
+        &mut self,
+        image: &Image<'_>,
+        parts: &mut Arena<'_>,
+        opcode: u8,
+        stop: &AtomicBool,
+    ) -> Option<Outcome> {
+        let page_bytes = image.header.page_bytes();
+        match opcode {
+            cold_byte::MemorySize => {
+                self.registers.low = self.memory_bytes / page_bytes;
+                self.registers.code += 2;
+                None
+            }
+            cold_byte::MemoryGrow => {
+                let before = self.memory_bytes / page_bytes;
+                let grown = self.registers.low.checked_mul(page_bytes);
+                let grown = grown.and_then(|grown| grown.checked_add(self.memory_bytes));
+                let is_possible = grown.filter(|grown| *grown <= image.header.memory_bytes_max);
+                // What lies behind the memory was cleared at load and never written since.
+                self.memory_bytes = is_possible.unwrap_or(self.memory_bytes);
+                self.registers.low = is_possible.map_or(u32::MAX, |_| before);
+                self.registers.code += 2;
+                None
+            }
+            _ => self.bulk_operation(image, parts, opcode, stop),
+        }
+    }
+
+    /// One piece of a copy or fill. The three slots are operands that nothing else reads, so they
+    /// keep what is left to do; the instruction is executed again until that is nothing.
+    fn bulk_operation(
+        &mut self,
+        image: &Image<'_>,
+        parts: &mut Arena<'_>,
+        opcode: u8,
+        stop: &AtomicBool,
+    ) -> Option<Outcome> {
+        let is_copy = opcode == cold_byte::MemoryCopy;
+        let at = |index: usize| {
+            let slot = image.code().get(self.registers.code + 2 + index).copied().unwrap_or(0);
+            self.registers.frame + usize::from(slot) * 4
+        };
+        let (target_at, source_at, length_at) = (at(0), at(1), at(2));
+        let target = word(parts.stack, target_at);
+        let source = word(parts.stack, source_at);
+        let length = word(parts.stack, length_at);
+        let memory_bytes = u64::from(self.memory_bytes);
+        let is_outside = |begin: u32| u64::from(begin) + u64::from(length) > memory_bytes;
+        if is_outside(target) || is_copy && is_outside(source) {
+            return Some(Outcome::Trapped(Trap::MemoryOutOfBounds, self.place(image)));
+        }
+        if length == 0 {
+            self.registers.code += 5;
+            return None;
+        }
+        let piece = length.min(BULK_BYTES_MAX).min(self.registers.fuel);
+        if piece == 0 {
+            return self.refill(image);
+        }
+        self.registers.fuel -= piece;
+        // Where the ranges may overlap with the target behind the source, the last piece goes first.
+        let is_backward = is_copy && target > source;
+        let skipped = if is_backward { length - piece } else { 0 };
+        let begin = (target + skipped) as usize;
+        if is_copy {
+            let from = (source + skipped) as usize;
+            if parts.memory.get(from..from + piece as usize).is_some() {
+                parts.memory.copy_within(from..from + piece as usize, begin);
+            }
+        } else if let Some(bytes) = parts.memory.get_mut(begin..begin + piece as usize) {
+            bytes.fill(source as u8);
+        }
+        set_word(parts.stack, length_at, length - piece);
+        if !is_backward {
+            set_word(parts.stack, target_at, target.wrapping_add(piece));
+            if is_copy {
+                set_word(parts.stack, source_at, source.wrapping_add(piece));
+            }
+        }
+        stop.load(Ordering::Relaxed).then_some(Outcome::SliceEnd)
+    }
+
+    /// The place of the current instruction: the last function that begins before it.
+    fn place(&self, image: &Image<'_>) -> Place {
+        let offset = self.registers.code as u32;
+        let mut index = 0;
+        while index + 1 < image.header.functions
+            && image.function(index + 1).is_some_and(|record| record.code_offset <= offset)
+        {
+            index += 1;
+        }
+        Place { function: image.header.imports.saturating_add(index), offset }
+    }
+}
+
+#[cfg(test)]
+mod tests;

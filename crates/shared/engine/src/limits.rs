@@ -1,0 +1,12 @@
+//! Bounds of this crate.
+
+/// Bytes that are read from the code at once: the longest instruction, a 64-bit constant, rounded
+/// up. The code section ends with as many bytes of padding less one.
+pub const WINDOW_BYTES: usize = 10;
+
+/// Bytes that a bulk memory operation moves before it looks at the stop flag: at about one
+/// instruction a byte this keeps a slice within a twentieth of the promised bound.
+pub const BULK_BYTES_MAX: u32 = 4096;
+
+/// Fuel that is handed to the innermost loop at once; it counts in 32 bits.
+pub const FUEL_PORTION: u64 = 1 << 30;

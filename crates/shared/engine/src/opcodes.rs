@@ -1,0 +1,453 @@
+//! The one table of opcodes: encoder, verifier, disassembler and executor are made from it.
+//!
+//! Leaves out what an operation computes: the executor gives each kind of row its meaning.
+//!
+//! A row is a name, the operands behind the opcode byte, and a kind with the function it applies.
+//! Opcodes are numbered in the order of the rows, so a change here is a new format number.
+
+/// Hands all rows of the first page to the macro `$callback`, after `$first`.
+macro_rules! for_each_opcode {
+    ($callback:ident $($first:tt)*) => {
+        $callback! {
+            $($first)*
+            // Ends, constants and copies.
+            (Unreachable [] (own unreachable))
+            (Return [] (own ret))
+            (Const8 [Byte] (own const8))
+            (Const32 [Word] (own const32))
+            (Const64 [Long] (own const64))
+            (Get [Slot] (own get))
+            (Get64 [Pair] (own get64))
+            (Set [Slot] (own set))
+            (Set64 [Pair] (own set64))
+            (Copy [Slot Slot] (own copy))
+            (Copy64 [Pair Pair] (own copy64))
+            (CopyWide [WideSlot WideSlot] (own copy_wide))
+            (SetConst8 [Slot Byte] (own set_const8))
+            (Select [Slot Slot] (own select))
+            (Select64 [Pair Pair] (own select64))
+            (GlobalGet [Global] (own global_get))
+            (GlobalSet [Global] (own global_set))
+            (GlobalGet64 [GlobalPair] (own global_get64))
+            (GlobalSet64 [GlobalPair] (own global_set64))
+            // Calls and tables.
+            (Call [Call] (own call))
+            (CallWide [CallWide] (own call_wide))
+            (CallIndirect [CallIndirect] (own call_indirect))
+            (CallHost [CallHost] (own call_host))
+            (BranchTable [] (own branch_table))
+            (Cold [] (own cold))
+            // 32-bit arithmetic: both operands in slots, then accumulator and slot, slot and accumulator.
+            (AddRr [Slot Slot] (rr add))
+            (AndRr [Slot Slot] (rr and))
+            (OrRr [Slot Slot] (rr or))
+            (XorRr [Slot Slot] (rr xor))
+            (MulRr [Slot Slot] (rr mul))
+            (SubRr [Slot Slot] (rr sub))
+            (ShlRr [Slot Slot] (rr shl))
+            (ShrSRr [Slot Slot] (rr shr_s))
+            (ShrURr [Slot Slot] (rr shr_u))
+            (AddAr [Slot] (ar add))
+            (AndAr [Slot] (ar and))
+            (OrAr [Slot] (ar or))
+            (XorAr [Slot] (ar xor))
+            (MulAr [Slot] (ar mul))
+            (SubAr [Slot] (ar sub))
+            (ShlAr [Slot] (ar shl))
+            (ShrSAr [Slot] (ar shr_s))
+            (ShrUAr [Slot] (ar shr_u))
+            (SubRa [Slot] (ra sub))
+            (ShlRa [Slot] (ra shl))
+            (ShrSRa [Slot] (ra shr_s))
+            (ShrURa [Slot] (ra shr_u))
+            // With a constant of 8 bits: slot or accumulator first. With one of 32 bits: accumulator.
+            (AddRi [Slot Byte] (ri add))
+            (AndRi [Slot Byte] (ri and))
+            (OrRi [Slot Byte] (ri or))
+            (XorRi [Slot Byte] (ri xor))
+            (MulRi [Slot Byte] (ri mul))
+            (ShlRi [Slot Byte] (ri shl))
+            (ShrSRi [Slot Byte] (ri shr_s))
+            (ShrURi [Slot Byte] (ri shr_u))
+            (AddAi [Byte] (ai add))
+            (AndAi [Byte] (ai and))
+            (OrAi [Byte] (ai or))
+            (XorAi [Byte] (ai xor))
+            (MulAi [Byte] (ai mul))
+            (ShlAi [Byte] (ai shl))
+            (ShrSAi [Byte] (ai shr_s))
+            (ShrUAi [Byte] (ai shr_u))
+            (AddAj [Word] (aj add))
+            (AndAj [Word] (aj and))
+            (OrAj [Word] (aj or))
+            (XorAj [Word] (aj xor))
+            (MulAj [Word] (aj mul))
+            // The same, the result also stored in a slot.
+            (AddRrs [Slot Slot Slot] (rrs add))
+            (AndRrs [Slot Slot Slot] (rrs and))
+            (OrRrs [Slot Slot Slot] (rrs or))
+            (XorRrs [Slot Slot Slot] (rrs xor))
+            (MulRrs [Slot Slot Slot] (rrs mul))
+            (SubRrs [Slot Slot Slot] (rrs sub))
+            (ShlRrs [Slot Slot Slot] (rrs shl))
+            (ShrSRrs [Slot Slot Slot] (rrs shr_s))
+            (ShrURrs [Slot Slot Slot] (rrs shr_u))
+            (AddArs [Slot Slot] (ars add))
+            (AndArs [Slot Slot] (ars and))
+            (OrArs [Slot Slot] (ars or))
+            (XorArs [Slot Slot] (ars xor))
+            (MulArs [Slot Slot] (ars mul))
+            (SubArs [Slot Slot] (ars sub))
+            (ShlArs [Slot Slot] (ars shl))
+            (ShrSArs [Slot Slot] (ars shr_s))
+            (ShrUArs [Slot Slot] (ars shr_u))
+            (AddRis [Slot Byte Slot] (ris add))
+            (AndRis [Slot Byte Slot] (ris and))
+            (OrRis [Slot Byte Slot] (ris or))
+            (XorRis [Slot Byte Slot] (ris xor))
+            (MulRis [Slot Byte Slot] (ris mul))
+            (ShlRis [Slot Byte Slot] (ris shl))
+            (ShrSRis [Slot Byte Slot] (ris shr_s))
+            (ShrURis [Slot Byte Slot] (ris shr_u))
+            (AddAis [Byte Slot] (ais add))
+            (AndAis [Byte Slot] (ais and))
+            (OrAis [Byte Slot] (ais or))
+            (XorAis [Byte Slot] (ais xor))
+            (MulAis [Byte Slot] (ais mul))
+            (ShlAis [Byte Slot] (ais shl))
+            (ShrSAis [Byte Slot] (ais shr_s))
+            (ShrUAis [Byte Slot] (ais shr_u))
+            // 32-bit comparisons that leave 0 or 1.
+            (EqRa [Slot] (ra eq))
+            (NeRa [Slot] (ra ne))
+            (LtSRa [Slot] (ra lt_s))
+            (LtURa [Slot] (ra lt_u))
+            (GtSRa [Slot] (ra gt_s))
+            (GtURa [Slot] (ra gt_u))
+            (LeSRa [Slot] (ra le_s))
+            (LeURa [Slot] (ra le_u))
+            (GeSRa [Slot] (ra ge_s))
+            (GeURa [Slot] (ra ge_u))
+            (EqAi [Byte] (ai eq))
+            (NeAi [Byte] (ai ne))
+            (LtSAi [Byte] (ai lt_s))
+            (LtUAi [Byte] (ai lt_u))
+            (GtSAi [Byte] (ai gt_s))
+            (GtUAi [Byte] (ai gt_u))
+            (LeSAi [Byte] (ai le_s))
+            (LeUAi [Byte] (ai le_u))
+            (GeSAi [Byte] (ai ge_s))
+            (GeUAi [Byte] (ai ge_u))
+            // Forward branches, alone and fused with a comparison.
+            (Branch [Forward] (own branch))
+            (BranchIfEqRr [Slot Slot Forward] (branch_rr eq))
+            (BranchIfNeRr [Slot Slot Forward] (branch_rr ne))
+            (BranchIfLtSRr [Slot Slot Forward] (branch_rr lt_s))
+            (BranchIfLtURr [Slot Slot Forward] (branch_rr lt_u))
+            (BranchIfLeSRr [Slot Slot Forward] (branch_rr le_s))
+            (BranchIfLeURr [Slot Slot Forward] (branch_rr le_u))
+            (BranchIfEqAr [Slot Forward] (branch_ar eq))
+            (BranchIfNeAr [Slot Forward] (branch_ar ne))
+            (BranchIfLtSAr [Slot Forward] (branch_ar lt_s))
+            (BranchIfLtUAr [Slot Forward] (branch_ar lt_u))
+            (BranchIfGtSAr [Slot Forward] (branch_ar gt_s))
+            (BranchIfGtUAr [Slot Forward] (branch_ar gt_u))
+            (BranchIfLeSAr [Slot Forward] (branch_ar le_s))
+            (BranchIfLeUAr [Slot Forward] (branch_ar le_u))
+            (BranchIfGeSAr [Slot Forward] (branch_ar ge_s))
+            (BranchIfGeUAr [Slot Forward] (branch_ar ge_u))
+            (BranchIfEqAi [Byte Forward] (branch_ai eq))
+            (BranchIfNeAi [Byte Forward] (branch_ai ne))
+            (BranchIfLtSAi [Byte Forward] (branch_ai lt_s))
+            (BranchIfLtUAi [Byte Forward] (branch_ai lt_u))
+            (BranchIfGtSAi [Byte Forward] (branch_ai gt_s))
+            (BranchIfGtUAi [Byte Forward] (branch_ai gt_u))
+            (BranchIfLeSAi [Byte Forward] (branch_ai le_s))
+            (BranchIfLeUAi [Byte Forward] (branch_ai le_u))
+            (BranchIfGeSAi [Byte Forward] (branch_ai ge_s))
+            (BranchIfGeUAi [Byte Forward] (branch_ai ge_u))
+            (BranchIfEqRi [Slot Byte Forward] (branch_ri eq))
+            (BranchIfNeRi [Slot Byte Forward] (branch_ri ne))
+            (BranchIfLtSRi [Slot Byte Forward] (branch_ri lt_s))
+            (BranchIfLtURi [Slot Byte Forward] (branch_ri lt_u))
+            (BranchIfGtSRi [Slot Byte Forward] (branch_ri gt_s))
+            (BranchIfGtURi [Slot Byte Forward] (branch_ri gt_u))
+            (BranchIfLeSRi [Slot Byte Forward] (branch_ri le_s))
+            (BranchIfLeURi [Slot Byte Forward] (branch_ri le_u))
+            (BranchIfGeSRi [Slot Byte Forward] (branch_ri ge_s))
+            (BranchIfGeURi [Slot Byte Forward] (branch_ri ge_u))
+            // Back-edges: they carry their cost. All other conditions go forward over `Loop`.
+            (Loop [Backward] (own loop_back))
+            (LoopWide [BackwardWide] (own loop_back_wide))
+            (LoopIfNeRr [Slot Slot Backward] (loop_rr ne))
+            (LoopIfLtURr [Slot Slot Backward] (loop_rr lt_u))
+            (LoopIfLtSRr [Slot Slot Backward] (loop_rr lt_s))
+            (LoopIfNeAr [Slot Backward] (loop_ar ne))
+            (LoopIfLtUAr [Slot Backward] (loop_ar lt_u))
+            (LoopIfNeAi [Byte Backward] (loop_ai ne))
+            (LoopIfEqAi [Byte Backward] (loop_ai eq))
+            (LoopIfNeRi [Slot Byte Backward] (loop_ri ne))
+            (LoopIfEqRi [Slot Byte Backward] (loop_ri eq))
+            // Loads: address in the accumulator or a slot, offset of 8 bits; of 32 bits on the accumulator.
+            (Load32A [Byte] (load_a load32))
+            (Load8SA [Byte] (load_a load8_s))
+            (Load8UA [Byte] (load_a load8_u))
+            (Load16SA [Byte] (load_a load16_s))
+            (Load16UA [Byte] (load_a load16_u))
+            (Load32R [Slot Byte] (load_r load32))
+            (Load8SR [Slot Byte] (load_r load8_s))
+            (Load8UR [Slot Byte] (load_r load8_u))
+            (Load16SR [Slot Byte] (load_r load16_s))
+            (Load16UR [Slot Byte] (load_r load16_u))
+            (Load32Wide [Word] (load_wide load32))
+            (Load8SWide [Word] (load_wide load8_s))
+            (Load8UWide [Word] (load_wide load8_u))
+            (Load16SWide [Word] (load_wide load16_s))
+            (Load16UWide [Word] (load_wide load16_u))
+            (Load32Rs [Slot Byte Slot] (load_rs load32))
+            (Load8URs [Slot Byte Slot] (load_rs load8_u))
+            (Load64A [Byte] (own load64_a))
+            (Load64R [Slot Byte] (own load64_r))
+            (Load64Wide [Word] (own load64_wide))
+            // Stores: address in a slot and value in the accumulator, the reverse, both in slots.
+            (Store32Ra [Slot Byte] (store_ra store32))
+            (Store8Ra [Slot Byte] (store_ra store8))
+            (Store16Ra [Slot Byte] (store_ra store16))
+            (Store32Ar [Slot Byte] (store_ar store32))
+            (Store8Ar [Slot Byte] (store_ar store8))
+            (Store16Ar [Slot Byte] (store_ar store16))
+            (Store32Rr [Slot Slot Byte] (store_rr store32))
+            (Store8Rr [Slot Slot Byte] (store_rr store8))
+            (Store16Rr [Slot Slot Byte] (store_rr store16))
+            (Store32Wide [Slot Word] (store_wide store32))
+            (Store8Wide [Slot Word] (store_wide store8))
+            (Store16Wide [Slot Word] (store_wide store16))
+            (Store64Ra [Slot Byte] (own store64_ra))
+            (Store64Ar [Pair Byte] (own store64_ar))
+            (Store64Rr [Slot Pair Byte] (own store64_rr))
+            (Store64Wide [Slot Word] (own store64_wide))
+            // 64-bit arithmetic that programs use often.
+            (Add64Ar [Pair] (ar64 add64))
+            (And64Ar [Pair] (ar64 and64))
+            (Or64Ar [Pair] (ar64 or64))
+            (Xor64Ar [Pair] (ar64 xor64))
+            (Mul64Ar [Pair] (ar64 mul64))
+            (Sub64Ar [Pair] (ar64 sub64))
+            (Shl64Ar [Pair] (ar64 shl64))
+            (ShrS64Ar [Pair] (ar64 shr_s64))
+            (ShrU64Ar [Pair] (ar64 shr_u64))
+            (Sub64Ra [Pair] (ra64 sub64))
+            (Shl64Ra [Pair] (ra64 shl64))
+            (ShrS64Ra [Pair] (ra64 shr_s64))
+            (ShrU64Ra [Pair] (ra64 shr_u64))
+            (Add64Ai [Byte] (ai64 add64))
+            (And64Ai [Byte] (ai64 and64))
+            (Or64Ai [Byte] (ai64 or64))
+            (Xor64Ai [Byte] (ai64 xor64))
+            (Mul64Ai [Byte] (ai64 mul64))
+            (Shl64Ai [Byte] (ai64 shl64))
+            (ShrS64Ai [Byte] (ai64 shr_s64))
+            (ShrU64Ai [Byte] (ai64 shr_u64))
+            (ExtendS [] (own extend_s))
+            (ExtendU [] (own extend_u))
+        }
+    };
+}
+
+/// Hands all rows of the second page, behind the prefix `Cold`, to the macro `$callback`, after `$first`.
+macro_rules! for_each_cold_opcode {
+    ($callback:ident $($first:tt)*) => {
+        $callback! {
+            $($first)*
+            // 32-bit: slot first, accumulator second.
+            (DivS [Slot] (divide32 div_s))
+            (DivU [Slot] (divide32 div_u))
+            (RemS [Slot] (divide32 rem_s))
+            (RemU [Slot] (divide32 rem_u))
+            (Rotl [Slot] (binary32 rotl))
+            (Rotr [Slot] (binary32 rotr))
+            // 32-bit, on the accumulator.
+            (Clz [] (unary32 clz))
+            (Ctz [] (unary32 ctz))
+            (Popcnt [] (unary32 popcnt))
+            (Extend8S [] (unary32 extend8_s))
+            (Extend16S [] (unary32 extend16_s))
+            // 64-bit: slot first, accumulator second.
+            (DivS64 [Pair] (divide64 div_s64))
+            (DivU64 [Pair] (divide64 div_u64))
+            (RemS64 [Pair] (divide64 rem_s64))
+            (RemU64 [Pair] (divide64 rem_u64))
+            (Rotl64 [Pair] (binary64 rotl64))
+            (Rotr64 [Pair] (binary64 rotr64))
+            // 64-bit, on the accumulator.
+            (Clz64 [] (unary64 clz64))
+            (Ctz64 [] (unary64 ctz64))
+            (Popcnt64 [] (unary64 popcnt64))
+            (Extend8S64 [] (unary64 extend8_s64))
+            (Extend16S64 [] (unary64 extend16_s64))
+            (Extend32S64 [] (unary64 extend32_s64))
+            // 64-bit comparisons that leave 0 or 1.
+            (Eq64 [Pair] (compare64 eq64))
+            (Ne64 [Pair] (compare64 ne64))
+            (LtS64 [Pair] (compare64 lt_s64))
+            (LtU64 [Pair] (compare64 lt_u64))
+            (GtS64 [Pair] (compare64 gt_s64))
+            (GtU64 [Pair] (compare64 gt_u64))
+            (LeS64 [Pair] (compare64 le_s64))
+            (LeU64 [Pair] (compare64 le_u64))
+            (GeS64 [Pair] (compare64 ge_s64))
+            (GeU64 [Pair] (compare64 ge_u64))
+            (Eqz64 [] (own eqz64))
+            // Memory as a whole. The last two take three slots: target, source or value, length.
+            (MemorySize [] (own memory_size))
+            (MemoryGrow [] (own memory_grow))
+            (MemoryCopy [Slot Slot Slot] (own memory_copy))
+            (MemoryFill [Slot Slot Slot] (own memory_fill))
+        }
+    };
+}
+
+pub(crate) use {for_each_cold_opcode, for_each_opcode};
+
+/// What follows an opcode byte. Everything is little endian.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Operand {
+    /// Nothing more: ends the list of operands.
+    None = 0,
+    /// `u8`: a slot of the frame.
+    Slot = 1,
+    /// `u8`: the first of two neighbouring slots, which hold 64 bits, the low word first.
+    Pair = 2,
+    /// `i8` constant, or `u8` offset of a memory access.
+    Byte = 3,
+    /// 32-bit constant or offset.
+    Word = 4,
+    /// 64-bit constant.
+    Long = 5,
+    /// `u16`: a slot of the frame.
+    WideSlot = 6,
+    /// `u16`: distance forward from the start of the instruction.
+    Forward = 7,
+    /// `u16`: distance backward from the start of the instruction; `u8`: fuel.
+    Backward = 8,
+    /// `u16`: distance backward from the start of the instruction; `u16`: fuel.
+    BackwardWide = 9,
+    /// `u16`: defined function; `u8`: slot where its frame begins.
+    Call = 10,
+    /// `u16`: defined function; `u16`: slot where its frame begins.
+    CallWide = 11,
+    /// `u16`: type number; `u16`: slot where the frame begins.
+    CallIndirect = 12,
+    /// `u16`: index of the import; `u16`: slot where its arguments begin.
+    CallHost = 13,
+    /// `u8`: a word of the globals.
+    Global = 14,
+    /// `u8`: the first of two neighbouring words of the globals.
+    GlobalPair = 15,
+}
+
+impl Operand {
+    /// Bytes that the operand takes.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Operand::None => 0,
+            Operand::Slot | Operand::Pair | Operand::Byte => 1,
+            Operand::Global | Operand::GlobalPair => 1,
+            Operand::WideSlot | Operand::Forward => 2,
+            Operand::Backward | Operand::Call => 3,
+            Operand::Word | Operand::BackwardWide | Operand::CallWide => 4,
+            Operand::CallIndirect | Operand::CallHost => 4,
+            Operand::Long => 8,
+        }
+    }
+
+    const fn from_number(number: u16) -> Operand {
+        match number {
+            1 => Operand::Slot,
+            2 => Operand::Pair,
+            3 => Operand::Byte,
+            4 => Operand::Word,
+            5 => Operand::Long,
+            6 => Operand::WideSlot,
+            7 => Operand::Forward,
+            8 => Operand::Backward,
+            9 => Operand::BackwardWide,
+            10 => Operand::Call,
+            11 => Operand::CallWide,
+            12 => Operand::CallIndirect,
+            13 => Operand::CallHost,
+            14 => Operand::Global,
+            15 => Operand::GlobalPair,
+            _ => Operand::None,
+        }
+    }
+}
+
+/// Operands of one opcode, at most four, packed so that the whole table is small in flash.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Operands(u16);
+
+impl Operands {
+    const fn of(list: &[Operand]) -> Operands {
+        let mut packed = 0;
+        let mut rest = list;
+        while let [head @ .., last] = rest {
+            packed = packed << 4 | *last as u16;
+            rest = head;
+        }
+        Operands(packed)
+    }
+}
+
+impl Iterator for Operands {
+    type Item = Operand;
+
+    fn next(&mut self) -> Option<Operand> {
+        let operand = Operand::from_number(self.0 & 0xf);
+        self.0 >>= 4;
+        (operand != Operand::None).then_some(operand)
+    }
+}
+
+/// Makes an opcode enum, its byte values as patterns, and the table of its operands.
+macro_rules! define {
+    (
+        $text:literal $name:ident $bytes:ident
+        $(($opcode:ident [$($operand:ident)*] $meaning:tt))*
+    ) => {
+        #[doc = $text]
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[repr(u8)]
+        #[expect(missing_docs, reason = "the rows of the table say what each one does")]
+        pub enum $name { $($opcode),* }
+
+        #[expect(non_upper_case_globals, reason = "the constants mirror the enum")]
+        pub(crate) mod $bytes {
+            $(pub(crate) const $opcode: u8 = super::$name::$opcode as u8;)*
+        }
+
+        impl $name {
+            /// Every opcode, in the order of its number.
+            pub const ALL: &'static [$name] = &[$($name::$opcode),*];
+
+            /// What follows the opcode byte; nothing for a byte that is no opcode.
+            pub fn operands(byte: u8) -> Option<Operands> {
+                static OPERANDS: [Operands; $name::ALL.len()] =
+                    [$(Operands::of(&[$(Operand::$operand),*])),*];
+                OPERANDS.get(usize::from(byte)).copied()
+            }
+
+            /// The opcode with this number.
+            pub fn decode(byte: u8) -> Option<$name> {
+                $name::ALL.get(usize::from(byte)).copied()
+            }
+        }
+    };
+}
+
+for_each_opcode!(define "An opcode of the first page." Opcode byte);
+for_each_cold_opcode!(define "An opcode of the second page." ColdOpcode cold_byte);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Byte code with one fault each is refused by the fault's name.
