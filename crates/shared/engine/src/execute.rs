@@ -9,8 +9,8 @@ use crate::limits::WINDOW_BYTES;
 use crate::memory::*;
 use crate::opcodes::{byte, for_each_opcode};
 use crate::outcome::Trap;
+use crate::stop::Stop;
 use crate::verify::FunctionHeader;
-use core::sync::atomic::{AtomicBool, Ordering};
 use wasmbed_image::{Image, NO_FUNCTION};
 
 /// What a suspended guest is, beside its arena.
@@ -53,11 +53,11 @@ pub(crate) enum Exit {
 
 /// Runs from `registers` on, and leaves in them where it came to.
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of row of the opcode table")]
-pub(crate) fn execute(
+pub(crate) fn execute<S: Stop>(
     image: &Image<'_>,
     arena: &mut Arena<'_>,
     registers: &mut Registers,
-    stop: &AtomicBool,
+    stop: &mut S,
 ) -> Exit {
     let bytes = image.code();
     let stack = &mut *arena.stack;
@@ -128,7 +128,7 @@ pub(crate) fn execute(
                         None => break 'run Exit::OutOfFuel,
                     }
                     code = code.wrapping_sub(usize::from(half!($at)));
-                    if stop.load(Ordering::Relaxed) {
+                    if stop.is_over() {
                         break 'run Exit::Stop;
                     }
                 }};
@@ -464,7 +464,7 @@ pub(crate) fn execute(
         set_word(stack, calls, (code + length) as u32 | u32::from(base) << 20);
         header.clear_locals(stack, callee);
         (fuel, frame, code) = (rest, callee, body);
-        if stop.load(Ordering::Relaxed) {
+        if stop.is_over() {
             break 'run Exit::Stop;
         }
     };

@@ -7,8 +7,8 @@ use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION};
 use crate::memory::{set_word, word};
 use crate::opcodes::cold_byte;
 use crate::outcome::{Outcome, Place, Trap};
+use crate::stop::Stop;
 use crate::verify::{CodeFault, FunctionHeader, verify};
-use core::sync::atomic::{AtomicBool, Ordering};
 use wasmbed_image::{Image, ImageError, NO_FUNCTION};
 
 /// Bytes of the instruction that calls the host.
@@ -161,8 +161,8 @@ impl Instance {
         }
     }
 
-    /// Runs the guest until one of the outcomes. `stop` is looked at on back-edges and function
-    /// entries; the caller clears it before and sets it from wherever it measures time.
+    /// Runs the guest until one of the outcomes. `stop` is asked on back-edges and function entries;
+    /// for a flag, the caller clears it before and sets it from wherever it measures time.
     ///
     /// `image` and `arena` are those of [`Instance::load`].
     pub fn run(
@@ -170,7 +170,7 @@ impl Instance {
         image: &[u8],
         arena: &mut [u8],
         host: &mut dyn Host,
-        stop: &AtomicBool,
+        stop: &mut impl Stop,
     ) -> Outcome {
         if let Phase::Ended(outcome) = self.phase {
             return outcome;
@@ -193,7 +193,7 @@ impl Instance {
         image: &Image<'_>,
         arena: &mut [u8],
         host: &mut dyn Host,
-        stop: &AtomicBool,
+        stop: &mut impl Stop,
     ) -> Outcome {
         loop {
             let Some(mut parts) = self.split(image, arena) else {
@@ -321,7 +321,7 @@ impl Instance {
         image: &Image<'_>,
         parts: &mut Arena<'_>,
         opcode: u8,
-        stop: &AtomicBool,
+        stop: &mut impl Stop,
     ) -> Option<Outcome> {
         let page_bytes = image.header.page_bytes();
         match opcode {
@@ -352,7 +352,7 @@ impl Instance {
         image: &Image<'_>,
         parts: &mut Arena<'_>,
         opcode: u8,
-        stop: &AtomicBool,
+        stop: &mut impl Stop,
     ) -> Option<Outcome> {
         let is_copy = opcode == cold_byte::MemoryCopy;
         let at = |index: usize| {
@@ -396,7 +396,7 @@ impl Instance {
                 set_word(parts.stack, source_at, source.wrapping_add(piece));
             }
         }
-        stop.load(Ordering::Relaxed).then_some(Outcome::SliceEnd)
+        stop.is_over().then_some(Outcome::SliceEnd)
     }
 
     /// The place of the current instruction: the last function that begins before it.

@@ -17,10 +17,12 @@ pub mod limits;
 mod memory;
 mod opcodes;
 mod outcome;
+mod stop;
 mod verify;
 
 pub use host::{Args, Host, HostOutcome, guest_slice};
 pub use instance::{Instance, LoadError};
 pub use opcodes::{ColdOpcode, Opcode, Operand, Operands};
 pub use outcome::{Outcome, Place, Trap};
+pub use stop::Stop;
 pub use verify::{CodeFault, CodeFaultKind, FunctionHeader};
