@@ -1,1 +1,10 @@
-//! Drivers of the Arm MPS2 FPGA images.
+//! Drivers of the Arm MPS2 FPGA images: the UART of the Cortex-M System Design Kit and the LAN9118
+//! Ethernet controller. Addresses come from the board file.
+#![cfg_attr(not(test), no_std)]
+#![expect(unsafe_code, reason = "drivers reach their registers through a pointer")]
+
+pub mod lan9118;
+pub mod uart;
+
+pub use lan9118::Lan9118;
+pub use uart::Uart;

@@ -1,3 +1,145 @@
-//! The one device binary.
+//! The one device binary: joins a board's peripherals and the runtime, in one loop.
+//!
+//! Everything that is decided is decided in `runtime`; this crate moves bytes and time.
+#![no_std]
+#![no_main]
+#![expect(unsafe_code, reason = "the binary places statics, stacks and fault handlers")]
 
-fn main() {}
+mod board;
+mod clock;
+mod console;
+mod fault;
+mod flash;
+mod limits;
+#[cfg(board_uplink = "ethernet")]
+mod network;
+mod platform;
+mod ports;
+mod stack;
+#[cfg(board_uplink = "serial")]
+mod uplink;
+mod vectors;
+
+use crate::console::{Part, say};
+use crate::platform::Board;
+use core::ptr::addr_of_mut;
+#[cfg(board_uplink = "ethernet")]
+use network::{Buffers, Transport};
+#[cfg(board_uplink = "serial")]
+use uplink::{Buffers, Transport};
+use wasmbed_runtime::{BoardFacts, Device, Memory, StartError, Wants};
+
+/// Version of this firmware.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// All buffers, so that the linker counts them.
+struct Statics {
+    arena: Arena,
+    frame_in: [u8; wasmbed_runtime::limits::FRAME_IN_BYTES],
+    frame_out: [u8; wasmbed_runtime::limits::FRAME_OUT_BYTES_MIN],
+    queue: [u8; limits::QUEUE_BYTES],
+    record: [u8; wasmbed_runtime::limits::RECORD_BYTES],
+    send: [u8; wasmbed_runtime::limits::SEND_BYTES],
+    network: Buffers,
+}
+
+/// The guests' memory, aligned as the runtime asks.
+#[repr(align(8))]
+struct Arena([u8; board::ARENA_BYTES]);
+
+static mut STATICS: Statics = Statics {
+    arena: Arena([0; board::ARENA_BYTES]),
+    frame_in: [0; _],
+    frame_out: [0; _],
+    queue: [0; _],
+    record: [0; _],
+    send: [0; _],
+    network: Buffers::new(),
+};
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    stack::run(run)
+}
+
+/// Everything after the change of stacks.
+extern "C" fn run() -> ! {
+    // SAFETY: called once, and nothing else takes the core's peripherals.
+    let mut core = unsafe { cortex_m::Peripherals::steal() };
+    clock::CLOCK.start();
+    ports::start(&mut core.NVIC);
+    let (reset_reason, record) = fault::Record::take();
+    // SAFETY: `run` is called once, so this is the only reference to the buffers, ever.
+    let statics = unsafe { &mut *addr_of_mut!(STATICS) };
+    let Some(mut transport) = Transport::start(&mut statics.network) else { halt() };
+    if let Some(line) = fault::last_reset(reset_reason, &record) {
+        say(&line);
+    }
+    let Some(mut platform) = Board::open() else {
+        say(&[Part::Text("storage: the flash does not answer")]);
+        halt();
+    };
+    let memory = Memory {
+        arena: &mut statics.arena.0,
+        frame_in: &mut statics.frame_in,
+        frame_out: &mut statics.frame_out,
+        queue: &mut statics.queue,
+        record: &mut statics.record,
+        send: &mut statics.send,
+    };
+    let facts = BoardFacts {
+        board: board::NAME,
+        firmware: VERSION,
+        dtb_digest: board::DTB_DIGEST,
+        reset_reason,
+    };
+    match Device::<{ board::GUEST_COUNT_MAX }>::start(memory, facts, &mut platform) {
+        Ok(mut device) => serve(&mut device, &mut transport, &mut platform),
+        Err(error) => {
+            say(&[Part::Text("start: "), Part::Text(start_error(error))]);
+            halt()
+        }
+    }
+}
+
+/// The loop: transport, device, sleep.
+fn serve<const GUESTS: usize>(
+    device: &mut Device<'_, GUESTS>,
+    transport: &mut Transport,
+    platform: &mut Board,
+) -> ! {
+    loop {
+        let now_ms = clock::CLOCK.now_us() / 1_000;
+        transport.poll(device, now_ms);
+        let next = device.step(now_ms, platform);
+        if next.wants == Wants::Reboot {
+            say(&[Part::Text("reboot: requested")]);
+            fault::reboot();
+        }
+        transport.obey(next.wants);
+        let wake_at_ms = transport
+            .wake_at_ms()
+            .unwrap_or(u64::MAX)
+            .min(next.wake_at_ms)
+            .min(now_ms + limits::SLEEP_MS_MAX);
+        if wake_at_ms > now_ms {
+            clock::sleep(wake_at_ms.saturating_mul(1_000), || transport.is_idle());
+        }
+    }
+}
+
+fn start_error(error: StartError) -> &'static str {
+    match error {
+        StartError::Journal => "the journal is damaged or does not answer",
+        StartError::Entropy => "no key yet, and the entropy source is silent",
+        StartError::Memory => "a buffer is too small",
+    }
+}
+
+/// Nothing more can be done before someone looks.
+fn halt() -> ! {
+    say(&[Part::Text("halted")]);
+    loop {
+        clock::sleep(u64::MAX, || true);
+    }
+}

@@ -1,1 +1,15 @@
-//! Peripheral traits and volatile register cells.
+//! What chips and firmware agree on: volatile register cells, byte rings between an interrupt and
+//! the loop, peripheral traits, and the one timer that every core has. No address is here.
+#![cfg_attr(not(test), no_std)]
+#![expect(unsafe_code, reason = "register cells and rings are the door to the hardware")]
+
+pub mod ethernet;
+pub mod register;
+pub mod ring;
+pub mod serial;
+pub mod systick;
+
+pub use ethernet::Ethernet;
+pub use ring::Ring;
+pub use serial::Serial;
+pub use systick::SysTick;

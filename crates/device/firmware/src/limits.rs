@@ -1,0 +1,41 @@
+//! Sizes of the firmware's own buffers, each with its reason. What guests get is in the board file.
+
+/// True on a board that has its network in another chip and its RAM in megabytes.
+const IS_LARGE: bool = cfg!(board_uplink = "ethernet");
+
+/// Bytes queued for the console: a boot's worth of lines, so that they never wait for the line.
+#[cfg(board_uplink = "ethernet")]
+pub const CONSOLE_SEND_BYTES: usize = 1024;
+
+/// Bytes that arrived on the flash line: an answer is taken as it comes, and this covers the time
+/// that other interrupts take.
+pub const STORAGE_RECEIVE_BYTES: usize = if IS_LARGE { 256 } else { 32 };
+
+/// Bytes queued for the flash line: a request's head goes at once, its data as the line takes it.
+pub const STORAGE_SEND_BYTES: usize = if IS_LARGE { 256 } else { 16 };
+
+/// Random bytes kept ready: the line refills them while they are used.
+pub const ENTROPY_RECEIVE_BYTES: usize = if IS_LARGE { 65 } else { 9 };
+
+/// Microseconds without a byte before a serial source counts as silent. Chosen: QEMU hands over a
+/// byte in 80 us, and a busy host may stop it for tens of milliseconds.
+pub const SILENCE_US: u64 = 200_000;
+
+/// Bytes of the TCP receive buffer. The controller drops what exceeds its FIFO of 10 KB, so the
+/// window must stay well below it.
+#[cfg(board_uplink = "ethernet")]
+pub const TCP_RECEIVE_BYTES: usize = 4096;
+
+/// Bytes of the TCP send buffer: a few records of the session.
+#[cfg(board_uplink = "ethernet")]
+pub const TCP_SEND_BYTES: usize = 2048;
+
+/// Bytes of one Ethernet frame without its checksum.
+#[cfg(board_uplink = "ethernet")]
+pub const FRAME_BYTES: usize = 1514;
+
+/// Longest time that the loop sleeps although nothing is due.
+pub const SLEEP_MS_MAX: u64 = 60_000;
+
+/// Bytes of log lines and telemetry that wait for the gateway.
+pub const QUEUE_BYTES: usize = if IS_LARGE { 4096 } else { 256 };

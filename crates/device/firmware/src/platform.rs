@@ -1,0 +1,55 @@
+//! The hardware, as the runtime sees it.
+
+use crate::clock::CLOCK;
+use crate::console::{self, Part};
+use crate::flash::StoragePort;
+use crate::ports;
+use core::sync::atomic::Ordering;
+use wasmbed_link::flash::Nor;
+use wasmbed_runtime::{EntropyError, Platform};
+
+/// This board.
+pub struct Board {
+    flash: Nor<StoragePort>,
+}
+
+impl Board {
+    /// Opens the flash. `None` if it does not answer.
+    pub fn open() -> Option<Self> {
+        let mut flash = Nor::new(StoragePort);
+        flash.open().ok()?;
+        Some(Self { flash })
+    }
+}
+
+impl Platform for Board {
+    type Flash = Nor<StoragePort>;
+
+    fn flash(&mut self) -> &mut Self::Flash {
+        &mut self.flash
+    }
+
+    fn entropy(&mut self, target: &mut [u8]) -> Result<(), EntropyError> {
+        if ports::random(target) { Ok(()) } else { Err(EntropyError) }
+    }
+
+    fn now_us(&mut self) -> u64 {
+        CLOCK.now_us()
+    }
+
+    fn console(&mut self, line: &[u8]) {
+        console::say(&[Part::Bytes(line)]);
+    }
+
+    fn slice_begin(&mut self, slice_us: u32) {
+        CLOCK.slice_begin(slice_us);
+    }
+
+    fn slice_over(&mut self) -> bool {
+        CLOCK.slice_flag().load(Ordering::Relaxed)
+    }
+
+    fn slice_end(&mut self) {
+        CLOCK.slice_end();
+    }
+}

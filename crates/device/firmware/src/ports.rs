@@ -1,0 +1,80 @@
+//! The board's peripherals by role, and their start.
+
+use crate::{board, limits};
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::NVIC;
+use wasmbed_hal::Serial;
+
+#[cfg(board_chip = "mps2")]
+use wasmbed_chip_mps2::{Lan9118, Uart as Port};
+#[cfg(board_chip = "stm32")]
+use wasmbed_chip_stm32::{Rcc, Usart as Port};
+
+// SAFETY: the board file places this port there, and this is its only taker.
+/// Boot and fault messages.
+#[cfg(board_uplink = "ethernet")]
+pub static CONSOLE: Port<2, { limits::CONSOLE_SEND_BYTES }> =
+    unsafe { Port::new(board::console::BASE) };
+
+// SAFETY: the board file places this port there, and this is its only taker.
+/// The uplink, which carries the console too.
+#[cfg(board_uplink = "serial")]
+pub static CONSOLE: Port<{ limits::UPLINK_RECEIVE_BYTES }, { limits::UPLINK_SEND_BYTES }> =
+    unsafe { Port::new(board::uplink::BASE) };
+
+// SAFETY: the board file places this port there, and this is its only taker.
+/// The source of random bytes.
+pub static ENTROPY: Port<{ limits::ENTROPY_RECEIVE_BYTES }, 2> =
+    unsafe { Port::new(board::entropy::BASE) };
+
+// SAFETY: the board file places this port there, and this is its only taker.
+/// The flash line.
+pub static STORAGE: Port<{ limits::STORAGE_RECEIVE_BYTES }, { limits::STORAGE_SEND_BYTES }> =
+    unsafe { Port::new(board::storage::BASE) };
+
+// SAFETY: the board file places the controller there; this handle serves its interrupt only.
+/// The Ethernet controller, as its interrupt sees it.
+#[cfg(board_uplink = "ethernet")]
+pub static ETHERNET_LINE: Lan9118 = unsafe { Lan9118::new(board::ethernet::BASE) };
+
+/// An interrupt line of the board file.
+#[derive(Clone, Copy)]
+struct Line(u16);
+
+// SAFETY: the number is below the count of lines in the board file, which the build checks.
+unsafe impl InterruptNumber for Line {
+    fn number(self) -> u16 {
+        self.0
+    }
+}
+
+/// Switches clocks and serial ports on, and lets their interrupts through.
+pub fn start(nvic: &mut NVIC) {
+    #[cfg(board_chip = "stm32")]
+    {
+        use board::peripherals::{GPIOA, GPIOB, RCC};
+        // SAFETY: the board file places these blocks there, and this is their only taker.
+        let rcc = unsafe { Rcc::new(RCC, GPIOA, GPIOB) };
+        // Without the PLL the ports run at a third of their speed: nothing is left to say it on.
+        rcc.start();
+    }
+    CONSOLE.start(board::console::CLOCK_HZ, board::console::SPEED);
+    ENTROPY.start(board::entropy::CLOCK_HZ, board::entropy::SPEED);
+    STORAGE.start(board::storage::CLOCK_HZ, board::storage::SPEED);
+    for (number, priority) in board::INTERRUPTS {
+        let line = Line(number);
+        // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.
+        unsafe { nvic.set_priority(line, priority) };
+        // SAFETY: the same; every handler is in the table already.
+        unsafe { NVIC::unmask(line) };
+    }
+}
+
+/// Fills `target` with random bytes. False if the source fell silent.
+pub fn random(target: &mut [u8]) -> bool {
+    target.iter_mut().all(|byte| {
+        let fresh = crate::clock::wait(limits::SILENCE_US, || !ENTROPY.has_received(), || ENTROPY.read());
+        fresh.map(|fresh| *byte = fresh).is_some()
+    })
+}
+
