@@ -20,6 +20,7 @@ use crate::schema;
     status = "ApplicationStatus",
     derive = "PartialEq",
     doc = "A WebAssembly module that is to run on the devices that a selector matches.",
+    validation = Rule::new("self.metadata.name.size() <= 63").message("the name is part of what is signed: at most 63 characters"),
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -64,10 +65,11 @@ pub struct ApplicationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     /// What the guest may do beyond computing: each names a group of functions it may import.
+    /// `telemetry:PREFIX` allows telemetry under topics with that prefix only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
-        inner(length(min = 1, max = 32), regex(pattern = "^[a-z][a-z0-9-]*$"))
+        inner(length(min = 1, max = 64), regex(pattern = "^[a-z][a-z0-9-]*(:[ -~]+)?$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub capabilities: Vec<String>,
@@ -76,6 +78,7 @@ pub struct ApplicationSpec {
     pub restart_policy: RestartPolicy,
     /// Who comes first where not all applications fit on a device; higher is first.
     #[serde(default)]
+    #[schemars(range(min = -32768, max = 32767))]
     pub priority: i32,
     /// Keeps the application installed, but not running.
     #[serde(default)]

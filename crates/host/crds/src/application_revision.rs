@@ -40,7 +40,8 @@ pub struct ApplicationRevisionSpec {
     /// seen a higher one.
     #[schemars(range(min = 1))]
     pub generation: i64,
-    /// What the Application said at that generation.
+    /// What the Application said at that generation. For people and controllers: devices believe
+    /// the manifest alone.
     pub template: RevisionTemplate,
     /// SHA-256 of the WebAssembly module, in hex.
     #[schemars(length(equal = 64), regex(pattern = "^[0-9a-f]{64}$"))]
@@ -87,12 +88,15 @@ pub struct RevisionTemplate {
     pub limits: Option<Limits>,
     /// What the guest may do beyond computing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 32)))]
+    #[schemars(length(max = 32), inner(length(max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub capabilities: Vec<String>,
     /// Whether a guest that ended is started again.
     #[serde(default)]
     pub restart_policy: RestartPolicy,
+    /// Who comes first where not all applications fit on a device.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// What a device must have to run an image. Proved by the compiler.

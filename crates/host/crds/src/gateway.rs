@@ -139,6 +139,9 @@ pub struct GatewayReplica {
     /// Address on which it listens for devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_address: Option<String>,
+    /// Sessions that it has. Written at most every ten seconds.
+    #[serde(default)]
+    pub connected: i64,
     /// Sessions that it takes.
     #[serde(default)]
     pub capacity: i64,

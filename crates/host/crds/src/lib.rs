@@ -6,6 +6,7 @@
 pub mod application;
 pub mod application_revision;
 pub mod condition;
+pub mod desired;
 pub mod device;
 pub mod enrollment;
 pub mod gateway;
@@ -39,6 +40,8 @@ pub const LABEL_ALIAS: &str = "wasmbed.github.io/alias";
 pub const LABEL_BOARD: &str = "wasmbed.github.io/board";
 /// Label with the name of the Application that an ApplicationRevision belongs to.
 pub const LABEL_APPLICATION: &str = "wasmbed.github.io/application";
+/// Label of a gateway process's Lease with the name of its Gateway.
+pub const LABEL_GATEWAY: &str = "wasmbed.github.io/gateway";
 
 /// The definition of every kind, in the order in which they should be created.
 pub fn all() -> Vec<CustomResourceDefinition> {

@@ -7,5 +7,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod application;
 pub mod condition;
+pub mod desired;
+pub mod device;
+pub mod enrollment;
+pub mod gateway;
 pub mod ids;
+pub mod image_store;
+pub mod session;

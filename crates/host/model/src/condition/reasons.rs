@@ -22,8 +22,10 @@ pub const KEY_KNOWN: &str = "KeyKnown";
 pub const NAME_MISMATCH: &str = "NameMismatch";
 /// The gateway that held its session does not renew its Lease.
 pub const GATEWAY_LOST: &str = "GatewayLost";
-/// An application on it failed or was refused.
-pub const APPLICATIONS_FAILING: &str = "ApplicationsFailing";
+/// The gateway that held its session was stopped.
+pub const GATEWAY_STOPPED: &str = "GatewayStopped";
+/// It has never been enabled and waits for someone to do so.
+pub const PENDING_APPROVAL: &str = "PendingApproval";
 
 // Application.
 /// Its image is prepared, signed and stored.
@@ -48,6 +50,8 @@ pub const FEATURE_UNSUPPORTED: &str = "FeatureUnsupported";
 pub const IMPORT_UNKNOWN: &str = "ImportUnknown";
 /// The module imports a function of a capability that the Application does not list.
 pub const CAPABILITY_MISSING: &str = "CapabilityMissing";
+/// The label selector cannot be evaluated.
+pub const SELECTOR_INVALID: &str = "SelectorInvalid";
 /// The Application lists a capability that does not exist.
 pub const CAPABILITY_UNKNOWN: &str = "CapabilityUnknown";
 /// The module needs more than the Application's own limits allow.
