@@ -8,6 +8,7 @@ mod flash;
 mod leftover;
 pub mod limits;
 mod process;
+mod provision;
 mod qmp;
 #[cfg(test)]
 mod scratch;
@@ -22,4 +23,5 @@ pub use cable::{
 pub use console::Console;
 pub use flash::{FlashCounters, FlashError, FlashFile, FlashServer};
 pub use process::Exit;
+pub use provision::{Provision, ProvisionError, provision};
 pub use qmp::{Event, Qmp, QmpError};

@@ -8,8 +8,11 @@ use std::path::Path;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::FlockOperation;
 use wasmbed_link::limits::FLASH_SEGMENT_BYTES;
+
+/// What an erased byte holds.
+const ERASED: u8 = 0xFF;
 
 /// Why a flash operation did not happen. Nothing has changed then, unless the file itself failed.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +59,7 @@ impl NorFlashError for FlashError {
 /// The flash of one board in a file of its own, locked as long as it is open.
 ///
 /// # Layout
-/// Each byte is stored as its complement, so erased flash is a hole and a new file costs no room.
+/// Byte n of the flash is byte n of the file.
 #[derive(Debug)]
 pub struct FlashFile {
     file: File,
@@ -72,7 +75,7 @@ impl FlashFile {
         let file =
             OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
         lock(&file)?;
-        file.set_len(flash_bytes.into())?;
+        file.write_all_at(&vec![ERASED; flash_bytes as usize], 0)?;
         file.sync_all()?;
         Ok(Self { file, flash_bytes })
     }
@@ -103,9 +106,7 @@ impl FlashFile {
     /// [`FlashError::OutOfRange`], [`FlashError::File`].
     pub fn read(&self, address: u32, target: &mut [u8]) -> Result<(), FlashError> {
         self.check_range(address, target.len())?;
-        self.file.read_exact_at(target, address.into())?;
-        target.iter_mut().for_each(|byte| *byte = !*byte);
-        Ok(())
+        Ok(self.file.read_exact_at(target, address.into())?)
     }
 
     /// Programs `data` at `address`, durably when this returns.
@@ -123,12 +124,11 @@ impl FlashFile {
         }
         let mut present = vec![0; data.len()];
         self.file.read_exact_at(&mut present, address.into())?;
-        let is_free = |(stored, wanted): (&u8, &u8)| *stored == 0 || !*stored == *wanted;
+        let is_free = |(stored, wanted): (&u8, &u8)| *stored == ERASED || stored == wanted;
         if let Some(index) = present.iter().zip(data).position(|pair| !is_free(pair)) {
             return Err(FlashError::NotErased { address: address + index as u32 });
         }
-        present.iter_mut().zip(data).for_each(|(slot, byte)| *slot = !*byte);
-        self.file.write_all_at(&present, address.into())?;
+        self.file.write_all_at(data, address.into())?;
         Ok(self.file.sync_data()?)
     }
 
@@ -142,12 +142,7 @@ impl FlashFile {
         if !address.is_multiple_of(FLASH_SEGMENT_BYTES) {
             return Err(FlashError::OutOfRange { address, bytes });
         }
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let length = u64::from(FLASH_SEGMENT_BYTES);
-        // Not every file system has holes; writing zeros means the same.
-        if rustix::fs::fallocate(&self.file, flags, address.into(), length).is_err() {
-            self.file.write_all_at(&vec![0; bytes], address.into())?;
-        }
+        self.file.write_all_at(&vec![ERASED; bytes], address.into())?;
         Ok(self.file.sync_data()?)
     }
 
