@@ -47,15 +47,25 @@ async fn apply_one(
             connection.namespace
         );
     }
-    let path = document.kind.path(Some(namespace), Some(&document.name));
+    let connection = Connection { namespace: namespace.to_owned(), ..connection.clone() };
+    apply_value(&connection, document, apply.force_conflicts, apply.dry_run.is_some()).await
+}
+
+/// Applies one document in the connection's namespace, and says what that changed.
+pub async fn apply_value(
+    connection: &Connection,
+    document: &Document,
+    force: bool,
+    dry: bool,
+) -> Result<&'static str> {
+    let path = document.kind.path(Some(&connection.namespace), Some(&document.name));
     let before = match fetch(&connection.client, &path, "application/json").await {
         Ok(value) => Some(value),
         Err(error) if is_not_found(&error) => None,
         Err(error) => return Err(error),
     };
     let mut query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
-    query += &format!("&force={}", apply.force_conflicts);
-    let dry = apply.dry_run.is_some();
+    query += &format!("&force={force}");
     if dry {
         query += "&dryRun=All";
     }

@@ -36,6 +36,8 @@ pub enum Command {
     Describe(Describe),
     /// Create or change resources from files.
     Apply(Apply),
+    /// Make resources from what is given on the command line.
+    Create(Create),
     /// Delete resources.
     Delete(Delete),
     /// Wait until resources are in a state.
@@ -102,6 +104,43 @@ pub struct Apply {
     /// Take over fields that another manager owns.
     #[arg(long)]
     pub force_conflicts: bool,
+}
+
+#[derive(Args)]
+pub struct Create {
+    #[command(subcommand)]
+    pub what: CreateWhat,
+}
+
+#[derive(Subcommand)]
+pub enum CreateWhat {
+    /// An Application, and a ConfigMap that holds its module.
+    #[command(visible_alias = "app")]
+    Application(CreateApplication),
+}
+
+#[derive(Args)]
+pub struct CreateApplication {
+    /// Name of both.
+    pub name: String,
+    /// WebAssembly module.
+    #[arg(long, value_name = "FILE")]
+    pub module: PathBuf,
+    /// Labels of the devices that run it; without them, all devices of the namespace.
+    #[arg(short = 'l', long, value_name = "KEY=VALUE")]
+    pub selector: Option<String>,
+    /// What the guest may do beyond computing; may be given more than once.
+    #[arg(long = "capability", value_name = "NAME")]
+    pub capabilities: Vec<String>,
+    /// WebAssembly operators between a start and the trap that ends the guest.
+    #[arg(long, value_name = "OPERATORS")]
+    pub fuel: Option<i64>,
+    /// Always, OnFailure or Never.
+    #[arg(long, value_name = "POLICY")]
+    pub restart_policy: Option<String>,
+    /// Print the objects as yaml or json instead of applying them.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
 }
 
 /// Where a dry run is checked.

@@ -87,7 +87,8 @@ fn parse(from: &str, text: &str, documents: &mut Vec<Document>) -> Result<()> {
     Ok(())
 }
 
-fn document(from: &str, value: Value) -> Result<Document> {
+/// Reads what an object says of itself; `from` names its origin in errors.
+pub fn document(from: &str, value: Value) -> Result<Document> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (version, kind) = (text(&value["apiVersion"]), text(&value["kind"]));
     if version.is_empty() || kind.is_empty() {

@@ -3,6 +3,7 @@
 mod apply;
 mod arguments;
 mod client;
+mod create;
 mod delete;
 mod describe;
 mod documents;
@@ -46,6 +47,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Get(get) => get::run(&scope, &get).await,
         Command::Describe(describe) => describe::run(&scope, &describe).await,
         Command::Apply(apply) => apply::run(&scope, &apply).await,
+        Command::Create(create) => create::run(&scope, &create).await,
         Command::Delete(delete) => delete::run(&scope, &delete).await,
         Command::Wait(wait) => wait::run(&scope, &wait).await,
         Command::Logs(logs) => logs::run(&scope, &logs).await,
