@@ -1,0 +1,303 @@
+//! What the status of a Device says, derived from what its session said.
+//!
+//! Pure: when it is written, and whether it still may be, is `status_writer`'s business.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use wasmbed_crds::condition;
+use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastReset};
+use wasmbed_model::condition::{Observation, Verdict, kinds, reasons};
+use wasmbed_model::desired::Budget;
+use wasmbed_model::ids::uid_text;
+use wasmbed_wire::{self as wire, AppId, FaultRecord, GuestReason, GuestState, StateReport};
+
+use crate::session::{CloseReason, EndReason, HelloFacts};
+
+#[cfg(test)]
+mod tests;
+
+/// Where a device's session stands.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Link {
+    /// It has not said what it holds yet.
+    #[default]
+    Opening,
+    /// It has.
+    Open,
+    /// It is over.
+    Closed(Ended),
+}
+
+/// Why a session that stood is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ended {
+    /// The device closed it, or the transport broke.
+    ByPeer,
+    /// The device left what it was sent unread.
+    SlowPeer,
+    /// The session itself was closed.
+    Session(CloseReason),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Guest {
+    report: StateReport,
+    since: Timestamp,
+}
+
+/// What a session said that belongs into the Device's status.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) epoch: u64,
+    hello: Option<HelloFacts>,
+    link: Link,
+    guests: BTreeMap<AppId, Guest>,
+    /// Guests of an older session that this one has not spoken of yet.
+    carried: Vec<DeviceApplication>,
+    /// Applications that were not sent, because the device cannot hold them.
+    withheld: Vec<DeviceApplication>,
+}
+
+impl Facts {
+    /// Facts of a session that begins; `carried` is what the status said before it.
+    pub(crate) fn begin(epoch: u64, hello: HelloFacts, carried: Vec<DeviceApplication>) -> Self {
+        Self { epoch, hello: Some(hello), carried, ..Self::default() }
+    }
+
+    /// Which start of the device the session belongs to.
+    pub(crate) fn boot_count(&self) -> u32 {
+        self.hello.as_ref().map_or(0, |hello| hello.boot_count)
+    }
+
+    /// What fits on the device; absent before any session.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        let hello = self.hello.as_ref()?;
+        let wire::Budget { arena_bytes, slot_bytes, slots, guests } = hello.budget;
+        let image_format = hello.image_format;
+        Some(Budget { arena_bytes, slot_bytes, slots, guests, image_format })
+    }
+
+    /// Takes a report in. Returns whether it changed anything.
+    pub(crate) fn report(&mut self, report: StateReport, now: Timestamp) -> bool {
+        let uid = uid_text(&report.app);
+        let carried = self.carried.iter().position(|app| app.uid == uid);
+        let carried = carried.map(|index| self.carried.remove(index));
+        if report.state == GuestState::Removed {
+            return self.changed(
+                self.guests.contains_key(&report.app) || carried.is_some(),
+                |facts| {
+                    facts.guests.remove(&report.app);
+                },
+            );
+        }
+        let known = self.guests.get(&report.app);
+        if known.is_some_and(|guest| guest.report == report) {
+            return false;
+        }
+        let since = match (known, &carried) {
+            (Some(guest), _) if guest.report.state == report.state => guest.since,
+            (None, Some(app)) if app.state == report.state.name() => {
+                app.last_transition_time.as_ref().map_or(now, |time| time.0)
+            }
+            _ => now,
+        };
+        self.changed(true, |facts| {
+            facts.guests.insert(report.app, Guest { report, since });
+        })
+    }
+
+    /// The device has named all it holds: what an older session said beyond that is gone.
+    pub(crate) fn inventory_complete(&mut self) -> bool {
+        self.changed(self.link == Link::Opening, |facts| {
+            facts.carried.clear();
+            facts.link = Link::Open;
+        })
+    }
+
+    /// The session is over.
+    pub(crate) fn close(&mut self, ended: Ended) -> bool {
+        self.changed(!matches!(self.link, Link::Closed(_)), |facts| {
+            facts.link = Link::Closed(ended)
+        })
+    }
+
+    /// Replaces what was not sent to the device. Times of unchanged entries are kept.
+    pub(crate) fn withhold(&mut self, mut withheld: Vec<DeviceApplication>) -> bool {
+        for app in &mut withheld {
+            let old = self.withheld.iter().find(|old| old.uid == app.uid && old.state == app.state);
+            if let Some(old) = old {
+                app.last_transition_time.clone_from(&old.last_transition_time);
+            }
+        }
+        self.changed(self.withheld != withheld, |facts| facts.withheld = withheld)
+    }
+
+    fn changed(&mut self, changes: bool, change: impl FnOnce(&mut Self)) -> bool {
+        if changes {
+            change(self);
+        }
+        changes
+    }
+
+    /// The status as this process wants it, with `old` telling since when conditions hold.
+    pub(crate) fn render(
+        &self,
+        gateway: &str,
+        name_of: &dyn Fn(&AppId) -> Option<String>,
+        old: &[Condition],
+        generation: Option<i64>,
+        now: Timestamp,
+    ) -> DeviceStatus {
+        let mut conditions: Vec<Condition> =
+            condition::find(old, kinds::CONNECTED).cloned().into_iter().collect();
+        condition::set(&mut conditions, &self.observe(gateway), generation, Time(now));
+        let hello = self.hello.as_ref();
+        DeviceStatus {
+            // The device controller's, with the conditions Enrolled and Ready.
+            observed_generation: None,
+            conditions,
+            gateway: Some(gateway.to_owned()),
+            epoch: i64::try_from(self.epoch).ok(),
+            firmware: hello.map(|hello| hello.firmware.clone()),
+            protocol: hello.map(|hello| {
+                let minor = hello.minor_max.min(wasmbed_wire::MINOR);
+                format!("{}.{minor}", wasmbed_wire::MAJOR)
+            }),
+            dtb_digest: hello.map(|hello| hello.dtb_digest.to_string()),
+            image_format: hello.map(|hello| hello.image_format.into()),
+            budget: hello.map(|hello| DeviceBudget {
+                arena_bytes: hello.budget.arena_bytes.into(),
+                slot_bytes: hello.budget.slot_bytes.into(),
+                slots: hello.budget.slots.into(),
+                guests: hello.budget.guests.into(),
+            }),
+            boot_count: hello.map(|hello| hello.boot_count.into()),
+            last_reset: hello.map(|hello| LastReset {
+                reason: hello.reset_reason.name().to_owned(),
+                detail: hello.fault.as_ref().map(fault_detail),
+            }),
+            applications: self.applications(name_of),
+        }
+    }
+
+    fn applications(&self, name_of: &dyn Fn(&AppId) -> Option<String>) -> Vec<DeviceApplication> {
+        let mut applications: Vec<DeviceApplication> = Vec::new();
+        let reported = self.guests.values().map(|guest| application(guest, name_of));
+        // What the device says comes first; names are the key of the list, so they are unique.
+        for app in reported.chain(self.withheld.iter().cloned()).chain(self.carried.iter().cloned())
+        {
+            if applications.len() < wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX
+                && applications.iter().all(|other| other.name != app.name)
+            {
+                applications.push(app);
+            }
+        }
+        applications.sort_by(|a, b| a.name.cmp(&b.name));
+        applications
+    }
+
+    fn observe(&self, gateway: &str) -> Observation {
+        match self.link {
+            Link::Opening | Link::Open => Observation::holds(
+                kinds::CONNECTED,
+                reasons::SESSION_OPEN,
+                format!("gateway {gateway} holds the session"),
+            ),
+            Link::Closed(ended) => {
+                let (verdict, reason, message) = explain(ended);
+                Observation::new(kinds::CONNECTED, verdict, reason, message)
+            }
+        }
+    }
+}
+
+fn explain(ended: Ended) -> (Verdict, &'static str, &'static str) {
+    let closed = |message| (Verdict::False, reasons::SESSION_CLOSED, message);
+    match ended {
+        Ended::ByPeer => closed("the device closed the session, or the connection broke"),
+        Ended::SlowPeer => closed("the device left what it was sent unread for too long"),
+        Ended::Session(CloseReason::HeartbeatTimeout) => (
+            Verdict::False,
+            reasons::HEARTBEAT_TIMEOUT,
+            "the device was silent for longer than the heartbeat timeout",
+        ),
+        Ended::Session(CloseReason::Ended(EndReason::Revoked)) => {
+            (Verdict::False, reasons::DISABLED, "the device is disabled")
+        }
+        Ended::Session(CloseReason::Ended(EndReason::ShuttingDown)) => {
+            (Verdict::Unknown, reasons::GATEWAY_LOST, "the gateway that held the session stopped")
+        }
+        Ended::Session(CloseReason::Ended(EndReason::Superseded)) => {
+            closed("a newer session took over")
+        }
+        Ended::Session(CloseReason::Ended(EndReason::Deleted)) => closed("the device was deleted"),
+        Ended::Session(CloseReason::Malformed | CloseReason::UnexpectedMessage) => {
+            closed("the device broke the protocol")
+        }
+        // These end sessions before they stand.
+        Ended::Session(CloseReason::HelloTimeout | CloseReason::Refused(_)) => {
+            closed("the session ended before it stood")
+        }
+    }
+}
+
+fn application(guest: &Guest, name_of: &dyn Fn(&AppId) -> Option<String>) -> DeviceApplication {
+    let report = &guest.report;
+    let uid = uid_text(&report.app);
+    DeviceApplication {
+        name: name_of(&report.app).unwrap_or_else(|| uid.clone()),
+        uid,
+        generation: i64::try_from(report.generation).unwrap_or(i64::MAX),
+        image_digest: report.image.map(|digest| digest.to_string()),
+        state: report.state.name().to_owned(),
+        reason: reason_name(report).to_owned(),
+        message: message(report),
+        restarts: report.restarts.into(),
+        last_transition_time: Some(Time(guest.since)),
+    }
+}
+
+fn reason_name(report: &StateReport) -> &'static str {
+    match report.reason {
+        GuestReason::None => reasons::AS_EXPECTED,
+        reason => reason.name(),
+    }
+}
+
+/// The numbers of a report as a sentence.
+fn message(report: &StateReport) -> Option<String> {
+    let mut parts = Vec::new();
+    if let Some(function) = report.function {
+        parts.push(match report.offset {
+            Some(offset) => {
+                format!("in function {function} at offset {offset} of its lowered code")
+            }
+            None => format!("in function {function}"),
+        });
+    }
+    match (report.needed_bytes, report.available_bytes) {
+        (Some(needed), Some(available)) => {
+            parts.push(format!("needs {needed} bytes, {available} are available"));
+        }
+        (Some(needed), None) => parts.push(format!("needs {needed} bytes")),
+        (None, Some(available)) => parts.push(format!("{available} bytes are available")),
+        (None, None) => {}
+    }
+    if let Some(code) = report.exit_code {
+        parts.push(format!("exited with code {code}"));
+    }
+    if let GuestReason::Other(number) = report.reason {
+        parts.push(format!("reason number {number}, which this gateway has no name for"));
+    }
+    if let GuestState::Other(number) = report.state {
+        parts.push(format!("state number {number}, which this gateway has no name for"));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn fault_detail(fault: &FaultRecord) -> String {
+    let FaultRecord { pc, lr, cfsr, address } = fault;
+    format!("pc {pc:#010x}, lr {lr:#010x}, cfsr {cfsr:#010x}, address {address:#010x}")
+}
