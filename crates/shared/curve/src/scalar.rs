@@ -118,10 +118,10 @@ fn bytes(words: &[u32; WORDS]) -> [u8; 32] {
 /// coarsely integrated operand scanning method.
 fn montgomery(a: &mut [u32; WORDS], b: &[u32; WORDS]) {
     let mut t = [0_u32; WORDS];
-    for i in 0..WORDS {
+    for digit in *a {
         let mut carry = 0;
         for j in 0..WORDS {
-            (t[j], carry) = multiply_step(t[j], a[i], b[j], carry);
+            (t[j], carry) = multiply_step(t[j], digit, b[j], carry);
         }
         let top = carry;
         let factor = t[0].wrapping_mul(MINUS_INVERSE);

@@ -1,0 +1,256 @@
+//! The handshake: what is done with each message of the server, and the client's own two flights.
+
+use subtle::ConstantTimeEq;
+use wasmbed_curve::{ed25519, x25519};
+use zeroize::Zeroize;
+
+use super::{Client, Config, Phase, Session};
+use crate::certificate::Leaf;
+use crate::error::Error;
+use crate::flight::{self, CERTIFICATE_HEAD, FINISHED_HEAD, PUBLIC_KEY_INFO, VERIFY_HEAD};
+use crate::hello::{self, ServerHello};
+use crate::limits::{BUFFER_BYTES, HEADER_BYTES, HELLO_RECORD_BYTES_MAX, PINS_MAX};
+use crate::schedule::{self, HASH_BYTES, TrafficKeys};
+use crate::{bytes::Writer, record};
+
+/// Bytes of a handshake message's type and length.
+const MESSAGE_HEAD_BYTES: usize = 4;
+
+/// What to do after a message was looked at.
+enum Next {
+    /// It is done with; wait for the next one.
+    Await(Phase),
+    /// As `Await`, but the keys change, so nothing may follow it in its record.
+    ChangeKeys(Phase),
+    /// It is a HelloRetryRequest: answer it.
+    Retry,
+    /// Look at it again in the next step.
+    Again,
+}
+
+impl Client {
+    /// Sends a ClientHello: the first, or after a HelloRetryRequest of `retry_bytes` bytes, which the
+    /// buffer begins with. One curve operation.
+    pub(super) fn send_hello(
+        &mut self,
+        config: &Config<'_>,
+        retry_bytes: usize,
+    ) -> Result<(), Error> {
+        let public = x25519::public_key(&self.session.client);
+        let start = retry_bytes.max(BUFFER_BYTES - HELLO_RECORD_BYTES_MAX);
+        let mut cookie = [0; 0].as_slice();
+        let (head, room) = self.buffer.split_at_mut_checked(start).ok_or(Error::HelloTooLarge)?;
+        if let Some(body) = head.get(MESSAGE_HEAD_BYTES..retry_bytes)
+            && let ServerHello::Retry(found) = hello::parse_server_hello(body)?
+        {
+            cookie = found;
+        }
+        let target = room.get_mut(HEADER_BYTES..).ok_or(Error::HelloTooLarge)?;
+        let random = &self.session.server;
+        let count = hello::write_client_hello(target, config, random, &public, cookie)
+            .ok_or(Error::HelloTooLarge)?;
+        self.session.record(target.get(..count).unwrap_or(&[]));
+        let end = start + record::seal(room, record::HANDSHAKE, count, None);
+        (self.out_start, self.out_end) = (start as u16, end as u16);
+        self.phase = Phase::AwaitHello;
+        Ok(())
+    }
+
+    /// Acts on the handshake message of `message_bytes` bytes that the buffer begins with.
+    pub(super) fn handle_message(
+        &mut self,
+        message_bytes: usize,
+        config: &Config<'_>,
+        now_unix: Option<u64>,
+    ) -> Result<(), Error> {
+        let message = self.buffer.get(..message_bytes).unwrap_or(&[]);
+        let body = message.get(MESSAGE_HEAD_BYTES..).unwrap_or(&[]);
+        let kind = message.first().copied().unwrap_or(0);
+        let session = &mut self.session;
+        let next = match (self.phase, kind) {
+            (Phase::AwaitHello, hello::SERVER_HELLO) => session.take_hello(message, body)?,
+            (Phase::AwaitExtensions, hello::ENCRYPTED_EXTENSIONS) => {
+                session.protocol = flight::parse_encrypted_extensions(body, config.alpn)?;
+                session.record(message);
+                Next::Await(Phase::AwaitRequest)
+            }
+            (Phase::AwaitRequest, hello::CERTIFICATE_REQUEST) => {
+                flight::parse_certificate_request(body)?;
+                session.record(message);
+                Next::Await(Phase::AwaitCertificate)
+            }
+            // A certificate that nobody asked for in return: the server would not know the device.
+            (Phase::AwaitRequest, hello::CERTIFICATE) => return Err(Error::NoClientAuthentication),
+            (Phase::AwaitCertificate, hello::CERTIFICATE) => {
+                session.take_certificate(message, body, config, now_unix)?
+            }
+            (Phase::AwaitVerify, hello::CERTIFICATE_VERIFY) => {
+                session.check_verify(body)?;
+                session.record(message);
+                Next::Await(Phase::AwaitFinished)
+            }
+            (Phase::AwaitFinished, hello::FINISHED) => session.take_finished(message, body)?,
+            _ => return Err(Error::UnexpectedMessage),
+        };
+        let is_last = message_bytes == usize::from(self.held);
+        match next {
+            Next::Again => return Ok(()),
+            Next::ChangeKeys(_) | Next::Retry if !is_last => return Err(Error::UnexpectedMessage),
+            Next::Await(phase) | Next::ChangeKeys(phase) => self.phase = phase,
+            Next::Retry => self.send_hello(config, message_bytes)?,
+        }
+        self.drop_held(message_bytes);
+        Ok(())
+    }
+
+    /// Sends Certificate, CertificateVerify and Finished as one record; the session is open then.
+    /// Whether it did: not while the hello is still on its way. One curve operation.
+    #[inline(never)]
+    pub(super) fn send_flight(&mut self, config: &Config<'_>) -> bool {
+        if self.out_start != self.out_end {
+            return false;
+        }
+        let session = &mut self.session;
+        session.record(&CERTIFICATE_HEAD);
+        session.record(&PUBLIC_KEY_INFO);
+        session.record(config.key.public());
+        // The empty extensions of the one entry.
+        session.record(&[0, 0]);
+        let transcript = session.transcript_hash();
+        let signature = config.key.sign(&[flight::CLIENT_CONTEXT, &transcript]);
+        session.record(&VERIFY_HEAD);
+        session.record(&signature);
+        let mac = schedule::finished(&session.client, &session.transcript_hash());
+
+        let Some(room) = self.buffer.get_mut(super::RECORD_BYTES_MAX..) else { return false };
+        let mut out = Writer::new(room);
+        out.put(&[0; HEADER_BYTES]);
+        out.put(&CERTIFICATE_HEAD);
+        out.put(&PUBLIC_KEY_INFO);
+        out.put(config.key.public());
+        out.put(&[0, 0]);
+        out.put(&VERIFY_HEAD);
+        out.put(&signature);
+        out.put(&FINISHED_HEAD);
+        out.put(&mac);
+        let content_bytes = out.finish().unwrap_or(0).saturating_sub(HEADER_BYTES);
+        let record_bytes =
+            record::seal(room, record::HANDSHAKE, content_bytes, self.session.write.as_mut());
+        self.out_start = super::RECORD_BYTES_MAX as u16;
+        self.out_end = self.out_start + record_bytes as u16;
+        self.session.use_application_keys();
+        self.phase = Phase::Open;
+        true
+    }
+}
+
+impl Session {
+    fn take_hello(&mut self, message: &[u8], body: &[u8]) -> Result<Next, Error> {
+        match hello::parse_server_hello(body)? {
+            ServerHello::Retry(_) if self.is_retried => Err(Error::UnexpectedMessage),
+            ServerHello::Retry(_) => {
+                self.is_retried = true;
+                // The first hello is remembered by its hash alone.
+                let first = self.transcript_hash();
+                self.transcript = None;
+                self.record(&[hello::MESSAGE_HASH, 0, 0, HASH_BYTES as u8]);
+                self.record(&first);
+                self.record(message);
+                Ok(Next::Retry)
+            }
+            ServerHello::Accept(share) => {
+                self.record(message);
+                self.agree(share)?;
+                self.use_handshake_keys();
+                Ok(Next::ChangeKeys(Phase::AwaitExtensions))
+            }
+        }
+    }
+
+    /// Leaves the handshake secret in the master secret's place. One curve operation.
+    #[inline(never)]
+    fn agree(&mut self, share: &[u8; 32]) -> Result<(), Error> {
+        let mut agreed = x25519::shared(&self.client, share).ok_or(Error::IllegalParameter)?;
+        self.master = schedule::handshake_secret(&agreed);
+        agreed.zeroize();
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn use_handshake_keys(&mut self) {
+        let transcript = self.transcript_hash();
+        self.client = schedule::derive(&self.master, b"c hs traffic", &transcript);
+        self.server = schedule::derive(&self.master, b"s hs traffic", &transcript);
+        self.master = schedule::master_secret(&self.master);
+        self.read = Some(TrafficKeys::new(&self.server));
+        self.write = Some(TrafficKeys::new(&self.client));
+        #[cfg(feature = "keylog")]
+        self.log_secrets(0, self.client, self.server);
+    }
+
+    /// Checks the leaf, against one pin per call. One curve operation.
+    fn take_certificate(
+        &mut self,
+        message: &[u8],
+        body: &[u8],
+        config: &Config<'_>,
+        now_unix: Option<u64>,
+    ) -> Result<Next, Error> {
+        let leaf = Leaf::parse(flight::parse_certificate(body)?, config.server_name.as_bytes())?;
+        if let Some(now_unix) = now_unix {
+            leaf.validity.check(now_unix)?;
+        }
+        let mut pins = config.pins.iter().take(PINS_MAX).skip(usize::from(self.pin));
+        let pin = pins.next().ok_or(Error::UnknownAuthority)?;
+        if !leaf.is_signed_by(pin) {
+            self.pin += 1;
+            return if pins.next().is_some() {
+                Ok(Next::Again)
+            } else {
+                Err(Error::UnknownAuthority)
+            };
+        }
+        self.leaf_key = *leaf.key;
+        self.validity = Some(leaf.validity);
+        self.record(message);
+        Ok(Next::Await(Phase::AwaitVerify))
+    }
+
+    /// One curve operation.
+    #[inline(never)]
+    fn check_verify(&self, body: &[u8]) -> Result<(), Error> {
+        let signature = flight::parse_certificate_verify(body)?;
+        let parts = [flight::SERVER_CONTEXT.as_slice(), &self.transcript_hash()];
+        ed25519::verify(&self.leaf_key, &parts, signature).map_err(|_| Error::BadSignature)
+    }
+
+    #[inline(never)]
+    fn take_finished(&mut self, message: &[u8], body: &[u8]) -> Result<Next, Error> {
+        let expected = schedule::finished(&self.server, &self.transcript_hash());
+        if !bool::from(expected.ct_eq(flight::parse_finished(body)?)) {
+            return Err(Error::BadFinished);
+        }
+        self.record(message);
+        let transcript = self.transcript_hash();
+        self.server = schedule::derive(&self.master, b"s ap traffic", &transcript);
+        self.master = schedule::derive(&self.master, b"c ap traffic", &transcript);
+        self.read = Some(TrafficKeys::new(&self.server));
+        #[cfg(feature = "keylog")]
+        self.log_secrets(2, self.master, self.server);
+        Ok(Next::ChangeKeys(Phase::SendFlight))
+    }
+
+    fn use_application_keys(&mut self) {
+        self.client = self.master;
+        self.master.zeroize();
+        self.transcript = None;
+        self.write = Some(TrafficKeys::new(&self.client));
+    }
+
+    #[cfg(feature = "keylog")]
+    fn log_secrets(&mut self, first: usize, client: [u8; 32], server: [u8; 32]) {
+        for (slot, secret) in self.log.secrets.iter_mut().skip(first).zip([client, server]) {
+            *slot = Some(secret);
+        }
+    }
+}

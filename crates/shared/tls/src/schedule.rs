@@ -1,0 +1,147 @@
+//! The key schedule of TLS 1.3 without pre-shared keys: secrets, labels, traffic keys.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroize;
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes of a secret, a transcript hash or a Finished value.
+pub(crate) const HASH_BYTES: usize = 32;
+
+/// A secret or a hash.
+pub(crate) type Hash = [u8; HASH_BYTES];
+
+/// SHA-256 of nothing: the transcript where a derivation has none.
+const EMPTY_HASH: Hash = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
+/// The secret derived from an early secret of zeros: constant where no pre-shared key is.
+///
+/// # Source
+/// RFC 8448, section 3, "derived secret for handshake".
+const DERIVED_EARLY: Hash = [
+    0x6f, 0x26, 0x15, 0xa1, 0x08, 0xc7, 0x02, 0xc5, 0x67, 0x8f, 0x54, 0xfc, 0x9d, 0xba, 0xb6, 0x97,
+    0x16, 0xc0, 0x76, 0x18, 0x9c, 0x48, 0x25, 0x0c, 0xeb, 0xea, 0xc3, 0x57, 0x6c, 0x36, 0x11, 0xba,
+];
+
+/// The handshake secret, given the agreed X25519 secret.
+pub(crate) fn handshake_secret(agreed: &Hash) -> Hash {
+    hmac(&DERIVED_EARLY, &[agreed])
+}
+
+/// The master secret, given the handshake secret.
+pub(crate) fn master_secret(handshake: &Hash) -> Hash {
+    let mut derived = derive(handshake, b"derived", &EMPTY_HASH);
+    let master = hmac(&derived, &[&[0; HASH_BYTES]]);
+    derived.zeroize();
+    master
+}
+
+/// Derive-Secret with the hash of the transcript instead of its messages.
+///
+/// # Source
+/// RFC 8446, section 7.1.
+pub(crate) fn derive(secret: &Hash, label: &[u8], transcript: &Hash) -> Hash {
+    expand(secret, label, transcript, HASH_BYTES as u16)
+}
+
+/// The MAC of a Finished message.
+///
+/// # Source
+/// RFC 8446, section 4.4.4.
+pub(crate) fn finished(base: &Hash, transcript: &Hash) -> Hash {
+    let mut key = expand(base, b"finished", &[], HASH_BYTES as u16);
+    let mac = hmac(&key, &[transcript]);
+    key.zeroize();
+    mac
+}
+
+/// The secret that follows `secret` after a KeyUpdate.
+///
+/// # Source
+/// RFC 8446, section 7.2.
+pub(crate) fn next_secret(secret: &Hash) -> Hash {
+    expand(secret, b"traffic upd", &[], HASH_BYTES as u16)
+}
+
+/// Key, nonce mask and counter of one direction. Wiped when dropped.
+pub(crate) struct TrafficKeys {
+    pub(crate) key: [u8; 32],
+    pub(crate) iv: [u8; 12],
+    pub(crate) sequence: u64,
+}
+
+impl TrafficKeys {
+    /// The keys of a traffic secret.
+    ///
+    /// # Source
+    /// RFC 8446, section 7.3.
+    pub(crate) fn new(secret: &Hash) -> Self {
+        let mut keys = Self { key: expand(secret, b"key", &[], 32), iv: [0; 12], sequence: 0 };
+        let mut iv = expand(secret, b"iv", &[], 12);
+        for (target, byte) in keys.iv.iter_mut().zip(iv) {
+            *target = byte;
+        }
+        iv.zeroize();
+        keys
+    }
+
+    /// The nonce of the next record, counted.
+    ///
+    /// # Source
+    /// RFC 8446, section 5.3. 2^64 records never happen, so the counter does not wrap.
+    pub(crate) fn next_nonce(&mut self) -> [u8; 12] {
+        let mut nonce = self.iv;
+        for (byte, count) in nonce.iter_mut().skip(4).zip(self.sequence.to_be_bytes()) {
+            *byte ^= count;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        nonce
+    }
+}
+
+impl Drop for TrafficKeys {
+    fn drop(&mut self) {
+        self.key.zeroize();
+        self.iv.zeroize();
+    }
+}
+
+/// HKDF-Expand-Label for at most one block of output; what is past `bytes` is not to be used.
+///
+/// # Source
+/// RFC 8446, section 7.1; RFC 5869, section 2.3.
+fn expand(secret: &Hash, label: &[u8], context: &[u8], bytes: u16) -> Hash {
+    let label_bytes = (6 + label.len()) as u8;
+    hmac(
+        secret,
+        &[
+            &bytes.to_be_bytes(),
+            &[label_bytes],
+            b"tls13 ",
+            label,
+            &[context.len() as u8],
+            context,
+            &[1],
+        ],
+    )
+}
+
+/// HMAC-SHA-256, which is HKDF-Extract as well.
+#[inline(never)]
+fn hmac(key: &Hash, parts: &[&[u8]]) -> Hash {
+    let mut block = [0; 64];
+    for (target, byte) in block.iter_mut().zip(key) {
+        *target = *byte;
+    }
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+    block.zeroize();
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
