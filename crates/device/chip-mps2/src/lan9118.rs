@@ -139,7 +139,7 @@ impl Lan9118 {
     ///
     /// # Errors
     /// [`StartError`] if it is not there or does not answer.
-    pub fn start(&mut self) -> Result<(), StartError> {
+    pub fn start(&self) -> Result<(), StartError> {
         let registers = self.registers();
         if registers.byte_order.read() != BYTE_ORDER || registers.identity.read() >> 16 != IDENTITY
         {

@@ -30,8 +30,11 @@ const REQUESTED: u32 = 1;
 const PANIC: u32 = 2;
 const FAULT: u32 = 3;
 
-#[unsafe(link_section = ".uninit.reset_record")]
-static mut RECORD: MaybeUninit<Record> = MaybeUninit::uninit();
+unsafe extern "C" {
+    /// The last bytes of the RAM. No section holds them: a loader that clears or reloads what
+    /// the ELF describes leaves them alone.
+    static mut _reset_record: MaybeUninit<Record>;
+}
 
 impl Record {
     fn new(kind: u32, detail: u32, status: u32) -> Self {
@@ -42,13 +45,13 @@ impl Record {
     fn keep(self) {
         // SAFETY: called with interrupts off or from the only handler that runs; no reference to
         // the cell exists anywhere.
-        unsafe { addr_of_mut!(RECORD).cast::<Self>().write_volatile(self) };
+        unsafe { addr_of_mut!(_reset_record).cast::<Self>().write_volatile(self) };
     }
 
     /// Takes the record of the last reset, so that the next one does not find it.
     pub fn take() -> (ResetReason, Self) {
         // SAFETY: called once, before anything that could write it; every bit pattern is a record.
-        let record = unsafe { addr_of!(RECORD).cast::<Self>().read_volatile() };
+        let record = unsafe { addr_of!(_reset_record).cast::<Self>().read_volatile() };
         let expected = Self::new(record.kind, record.detail, record.status);
         Self::new(0, 0, 0).keep();
         let is_kept = record.magic == MAGIC && record.check == expected.check;
@@ -83,7 +86,10 @@ fn shout(parts: &[Part<'_>]) {
 
 /// An interrupt came that the board file does not know.
 pub fn unexpected_interrupt() {
-    let number = u32::from(SCB::vect_active_number());
+    // SAFETY: system control block registers exist on every core of this family.
+    let active = unsafe { &*SCB::PTR }.icsr.read() & 0x1ff;
+    // The first 16 exceptions belong to the core.
+    let number = active.saturating_sub(16);
     cortex_m::interrupt::disable();
     shout(&[Part::Text("fault: interrupt "), Part::Number(number.into()), Part::Text(" has no handler")]);
     Record::new(FAULT, number, 0).keep();

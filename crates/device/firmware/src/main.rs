@@ -67,7 +67,10 @@ extern "C" fn run() -> ! {
     // SAFETY: called once, and nothing else takes the core's peripherals.
     let mut core = unsafe { cortex_m::Peripherals::steal() };
     clock::CLOCK.start();
-    ports::start(&mut core.NVIC);
+    if let Some(complaint) = ports::start(&mut core.NVIC) {
+        say(&[Part::Text("start: "), Part::Text(complaint)]);
+        halt();
+    }
     let (reset_reason, record) = fault::Record::take();
     // SAFETY: `run` is called once, so this is the only reference to the buffers, ever.
     let statics = unsafe { &mut *addr_of_mut!(STATICS) };

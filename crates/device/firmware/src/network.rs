@@ -3,6 +3,7 @@
 use crate::console::{Part, say};
 use crate::{board, clock, limits, ports};
 use core::ops::Range;
+use core::ptr::addr_of_mut;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp;
@@ -31,8 +32,10 @@ pub struct Buffers {
     send: [u8; limits::TCP_SEND_BYTES],
     frame_in: [u8; limits::FRAME_BYTES],
     frame_out: [u8; limits::FRAME_BYTES],
-    sockets: [SocketStorage<'static>; 1],
 }
+
+/// Apart from the buffers, which are all zero and so take no flash.
+static mut SOCKETS: [SocketStorage<'static>; 1] = [SocketStorage::EMPTY];
 
 impl Buffers {
     /// Empty buffers.
@@ -42,7 +45,6 @@ impl Buffers {
             send: [0; limits::TCP_SEND_BYTES],
             frame_in: [0; limits::FRAME_BYTES],
             frame_out: [0; limits::FRAME_BYTES],
-            sockets: [SocketStorage::EMPTY],
         }
     }
 }
@@ -68,20 +70,12 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Starts controller and stack. `None` if the controller does not answer, or no randomness
-    /// is there for sequence numbers.
+    /// Starts the stack on a controller that was started. `None` if no randomness is there for
+    /// sequence numbers.
     pub fn start(buffers: &'static mut Buffers) -> Option<Self> {
-        // SAFETY: the board file places the controller there; the other handle only serves its
-        // interrupt.
-        let mut controller = unsafe { Lan9118::new(board::ethernet::BASE) };
-        if let Err(error) = controller.start() {
-            let what = match error {
-                wasmbed_chip_mps2::lan9118::StartError::NotThere => "is not there",
-                wasmbed_chip_mps2::lan9118::StartError::Stuck => "does not leave its reset",
-            };
-            say(&[Part::Text("network: the Ethernet controller "), Part::Text(what)]);
-            return None;
-        }
+        // SAFETY: the board file places the controller there; the other handle only starts it and
+        // serves its interrupt.
+        let controller = unsafe { Lan9118::new(board::ethernet::BASE) };
         let mut seed = [0; 8];
         if !ports::random(&mut seed) {
             say(&[Part::Text("network: the entropy source is silent")]);
@@ -103,7 +97,9 @@ impl Transport {
         socket.set_keep_alive(Some(KEEP_ALIVE));
         socket.set_timeout(Some(TIMEOUT));
         socket.set_nagle_enabled(false);
-        let mut sockets = SocketSet::new(&mut buffers.sockets[..]);
+        // SAFETY: the buffers are given once, so this is the only reference to the list, ever.
+        let sockets = unsafe { &mut *addr_of_mut!(SOCKETS) };
+        let mut sockets = SocketSet::new(&mut sockets[..]);
         let socket = sockets.add(socket);
         Some(Self { nic, interface, sockets, socket, phase: Phase::Closed, wake_at_ms: None })
     }

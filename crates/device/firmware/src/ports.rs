@@ -6,7 +6,7 @@ use cortex_m::peripheral::NVIC;
 use wasmbed_hal::Serial;
 
 #[cfg(board_chip = "mps2")]
-use wasmbed_chip_mps2::{Lan9118, Uart as Port};
+use wasmbed_chip_mps2::{Lan9118, Uart as Port, lan9118::StartError};
 #[cfg(board_chip = "stm32")]
 use wasmbed_chip_stm32::{Rcc, Usart as Port};
 
@@ -48,8 +48,9 @@ unsafe impl InterruptNumber for Line {
     }
 }
 
-/// Switches clocks and serial ports on, and lets their interrupts through.
-pub fn start(nvic: &mut NVIC) {
+/// Switches clocks, serial ports and Ethernet on, and lets their interrupts through. Answers what
+/// does not work, if anything.
+pub fn start(nvic: &mut NVIC) -> Option<&'static str> {
     #[cfg(board_chip = "stm32")]
     {
         use board::peripherals::{GPIOA, GPIOB, RCC};
@@ -61,6 +62,15 @@ pub fn start(nvic: &mut NVIC) {
     CONSOLE.start(board::console::CLOCK_HZ, board::console::SPEED);
     ENTROPY.start(board::entropy::CLOCK_HZ, board::entropy::SPEED);
     STORAGE.start(board::storage::CLOCK_HZ, board::storage::SPEED);
+    // Before its reset the controller asserts its line for good, so this comes before the loop below.
+    #[cfg(board_uplink = "ethernet")]
+    let complaint = match ETHERNET_LINE.start() {
+        Ok(()) => None,
+        Err(StartError::NotThere) => Some("the Ethernet controller is not there"),
+        Err(StartError::Stuck) => Some("the Ethernet controller does not leave its reset"),
+    };
+    #[cfg(board_uplink = "serial")]
+    let complaint = None;
     for (number, priority) in board::INTERRUPTS {
         let line = Line(number);
         // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.
@@ -68,6 +78,7 @@ pub fn start(nvic: &mut NVIC) {
         // SAFETY: the same; every handler is in the table already.
         unsafe { NVIC::unmask(line) };
     }
+    complaint
 }
 
 /// Fills `target` with random bytes. False if the source fell silent.
