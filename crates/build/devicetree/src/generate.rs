@@ -4,6 +4,10 @@ use crate::Compiled;
 use crate::board::{Board, Chip, Role, Uart, Uplink};
 use std::fmt::Write;
 
+/// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
+/// outlives it. Chosen: the record is 20 bytes long, and stacks want multiples of 8.
+const RESET_RECORD_BYTES: u32 = 24;
+
 /// `memory.x` for `cortex-m-rt`: the loop's stack lies below that of interrupts, both at the end
 /// of the RAM, so that neither can be as long as the other allows without being noticed in size.
 pub fn linker_script(board: &Board) -> String {
@@ -14,7 +18,9 @@ pub fn linker_script(board: &Board) -> String {
          RAM : ORIGIN = {ram:#010x}, LENGTH = {ram_bytes}\n}}\n\
          _interrupt_stack_bytes = {interrupt};\n\
          _loop_stack_bytes = {stack};\n\
-         _loop_stack_start = ORIGIN(RAM) + LENGTH(RAM) - _interrupt_stack_bytes;\n\
+         _reset_record = ORIGIN(RAM) + LENGTH(RAM) - {RESET_RECORD_BYTES};\n\
+         _stack_start = _reset_record;\n\
+         _loop_stack_start = _stack_start - _interrupt_stack_bytes;\n\
          _loop_stack_end = _loop_stack_start - _loop_stack_bytes;\n\
          ASSERT(__sheap <= _loop_stack_end, \"\n\
          ERROR: static memory and the stacks of the board file do not fit the RAM.\");\n",
