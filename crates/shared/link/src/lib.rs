@@ -10,3 +10,4 @@
 mod crc;
 pub mod flash;
 pub mod limits;
+pub mod uplink;
