@@ -1,1 +1,5 @@
-//! Whole-system tests: several roles, emulated boards.
+//! What the whole-system tests share: a platform of their own, driven as a user drives it.
+
+pub mod control_plane;
+pub mod modules;
+pub mod platform;
