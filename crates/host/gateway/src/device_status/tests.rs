@@ -1,1 +1,235 @@
-//! Tests of `device_status`.
+//! From what a session said to the status of a Device.
+
+use k8s_openapi::jiff::Timestamp;
+use wasmbed_crds::condition;
+use wasmbed_crds::device::DeviceApplication;
+use wasmbed_model::condition::kinds;
+use wasmbed_wire::{AppId, Budget, Digest, FaultRecord, GuestReason, GuestState, ResetReason};
+use wasmbed_wire::{RefusedReason, StateReport};
+
+use super::{Ended, Facts};
+use crate::session::{CloseReason, EndReason, HelloFacts};
+
+fn hello() -> HelloFacts {
+    HelloFacts {
+        board: "mps2-an385".to_owned(),
+        firmware: "0.1.0".to_owned(),
+        dtb_digest: Digest([0xab; 32]),
+        minor_max: 3,
+        budget: Budget { arena_bytes: 1000, slot_bytes: 2000, slots: 3, guests: 2 },
+        boot_count: 4,
+        reset_reason: ResetReason::HardFault,
+        fault: Some(FaultRecord { pc: 0x100, lr: 0x200, cfsr: 3, address: 4 }),
+        image_format: 1,
+        last_epoch: 0,
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+fn report(id: u8, state: GuestState, reason: GuestReason) -> StateReport {
+    StateReport {
+        app: AppId([id; 16]),
+        generation: 3,
+        image: Some(Digest([id; 32])),
+        state,
+        reason,
+        restarts: 1,
+        function: None,
+        offset: None,
+        needed_bytes: None,
+        available_bytes: None,
+        exit_code: None,
+    }
+}
+
+fn running(id: u8) -> StateReport {
+    report(id, GuestState::Running, GuestReason::None)
+}
+
+fn name_of(app: &AppId) -> Option<String> {
+    (app.0[0] < 9).then(|| format!("app-{}", app.0[0]))
+}
+
+fn applications(facts: &Facts) -> Vec<DeviceApplication> {
+    facts.render("gw-0", &name_of, &[], Some(1), at(100)).applications
+}
+
+/// `NAME STATE REASON SINCE`, one per application.
+#[track_caller]
+fn check(facts: &Facts, expected: &[&str]) {
+    let found: Vec<String> = applications(facts)
+        .iter()
+        .map(|app| {
+            let since = app.last_transition_time.as_ref().map_or(0, |time| time.0.as_second());
+            format!("{} {} {} {since}", app.name, app.state, app.reason)
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_session_says_what_the_board_is() {
+    let facts = Facts::begin(9, hello(), Vec::new());
+    let status = facts.render("gw-0", &name_of, &[], Some(5), at(100));
+    assert_eq!(status.epoch, Some(9));
+    assert_eq!(status.gateway.as_deref(), Some("gw-0"));
+    assert_eq!(status.firmware.as_deref(), Some("0.1.0"));
+    assert_eq!(status.protocol.as_deref(), Some("1.0"));
+    assert_eq!(status.dtb_digest, Some("ab".repeat(32)));
+    assert_eq!(status.budget.map(|budget| budget.arena_bytes), Some(1000));
+    assert_eq!(status.boot_count, Some(4));
+    let reset = status.last_reset.expect("told by Hello");
+    assert_eq!(reset.reason, "HardFault");
+    let detail = "pc 0x00000100, lr 0x00000200, cfsr 0x00000003, address 0x00000004";
+    assert_eq!(reset.detail.as_deref(), Some(detail));
+    assert_eq!(status.observed_generation, None, "the device controller's field");
+    assert_eq!(status.conditions.len(), 1, "Ready and Enrolled are the device controller's");
+    assert!(condition::is_true(&status.conditions, kinds::CONNECTED));
+}
+
+#[test]
+fn only_a_change_is_a_change() {
+    let mut facts = Facts::begin(9, hello(), Vec::new());
+    assert!(facts.report(running(1), at(10)));
+    assert!(!facts.report(running(1), at(11)));
+    check(&facts, &["app-1 Running AsExpected 10"]);
+    let failed = report(1, GuestState::Failed, GuestReason::TrapUnreachable);
+    assert!(facts.report(failed, at(12)));
+    check(&facts, &["app-1 Failed TrapUnreachable 12"]);
+    assert!(facts.report(StateReport { restarts: 2, ..failed }, at(13)));
+    check(&facts, &["app-1 Failed TrapUnreachable 12"]);
+    assert!(facts.report(report(1, GuestState::Removed, GuestReason::None), at(14)));
+    assert!(!facts.report(report(1, GuestState::Removed, GuestReason::None), at(15)));
+    check(&facts, &[]);
+}
+
+#[test]
+fn what_an_older_session_said_stays_until_the_device_has_named_all() {
+    let mut old = Facts::begin(8, hello(), Vec::new());
+    for id in [1, 2, 3] {
+        old.report(running(id), at(10));
+    }
+    let mut facts = Facts::begin(9, hello(), applications(&old));
+    check(
+        &facts,
+        &[
+            "app-1 Running AsExpected 10",
+            "app-2 Running AsExpected 10",
+            "app-3 Running AsExpected 10",
+        ],
+    );
+    facts.report(running(1), at(50));
+    facts.report(report(2, GuestState::Stopped, GuestReason::None), at(50));
+    check(
+        &facts,
+        &[
+            "app-1 Running AsExpected 10",
+            "app-2 Stopped AsExpected 50",
+            "app-3 Running AsExpected 10",
+        ],
+    );
+    assert!(facts.inventory_complete());
+    assert!(!facts.inventory_complete());
+    check(&facts, &["app-1 Running AsExpected 10", "app-2 Stopped AsExpected 50"]);
+}
+
+#[test]
+fn what_was_not_sent_is_refused_with_its_numbers_and_gives_way_to_the_device() {
+    let withheld = |second| DeviceApplication {
+        name: "app-1".to_owned(),
+        uid: "01010101-0101-0101-0101-010101010101".to_owned(),
+        generation: 4,
+        state: "Refused".to_owned(),
+        reason: "ArenaTooSmall".to_owned(),
+        message: Some("needs 2000 bytes of RAM, 1000 are free on the device".to_owned()),
+        last_transition_time: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(
+            second,
+        ))),
+        ..DeviceApplication::default()
+    };
+    let mut facts = Facts::begin(9, hello(), Vec::new());
+    assert!(facts.withhold(vec![withheld(20)]));
+    assert!(!facts.withhold(vec![withheld(30)]));
+    check(&facts, &["app-1 Refused ArenaTooSmall 20"]);
+    facts.report(running(1), at(40));
+    check(&facts, &["app-1 Running AsExpected 40"]);
+    assert!(facts.withhold(Vec::new()));
+}
+
+#[test]
+fn an_application_without_an_object_is_named_by_its_uid() {
+    let mut facts = Facts::begin(9, hello(), Vec::new());
+    facts.report(running(9), at(10));
+    check(&facts, &["09090909-0909-0909-0909-090909090909 Running AsExpected 10"]);
+}
+
+#[test]
+fn numbers_of_a_report_become_a_sentence() {
+    let base = report(1, GuestState::Failed, GuestReason::TrapMemoryOutOfBounds);
+    let cases = [
+        (base, None),
+        (StateReport { function: Some(7), ..base }, Some("in function 7")),
+        (
+            StateReport { function: Some(7), offset: Some(12), ..base },
+            Some("in function 7 at offset 12 of its lowered code"),
+        ),
+        (
+            StateReport { needed_bytes: Some(5), available_bytes: Some(4), ..base },
+            Some("needs 5 bytes, 4 are available"),
+        ),
+        (StateReport { exit_code: Some(-1), ..base }, Some("exited with code -1")),
+        (
+            StateReport { reason: GuestReason::Other(99), ..base },
+            Some("reason number 99, which this gateway has no name for"),
+        ),
+        (
+            StateReport { state: GuestState::Other(99), ..base },
+            Some("state number 99, which this gateway has no name for"),
+        ),
+    ];
+    for (report, message) in cases {
+        let mut facts = Facts::begin(9, hello(), Vec::new());
+        facts.report(report, at(1));
+        assert_eq!(applications(&facts)[0].message.as_deref(), message, "{report:?}");
+    }
+    println!("\ncases: {}\n", cases.len());
+}
+
+#[test]
+fn the_end_of_a_session_says_why() {
+    let ended = |reason| Ended::Session(CloseReason::Ended(reason));
+    let cases = [
+        (Ended::ByPeer, "False SessionClosed"),
+        (Ended::SlowPeer, "False SessionClosed"),
+        (Ended::Session(CloseReason::HeartbeatTimeout), "False HeartbeatTimeout"),
+        (Ended::Session(CloseReason::Malformed), "False SessionClosed"),
+        (Ended::Session(CloseReason::UnexpectedMessage), "False SessionClosed"),
+        (Ended::Session(CloseReason::HelloTimeout), "False SessionClosed"),
+        (Ended::Session(CloseReason::Refused(RefusedReason::Busy)), "False SessionClosed"),
+        (ended(EndReason::Revoked), "False Disabled"),
+        (ended(EndReason::Deleted), "False SessionClosed"),
+        (ended(EndReason::Superseded), "False SessionClosed"),
+        (ended(EndReason::ShuttingDown), "Unknown GatewayLost"),
+    ];
+    for (ended, expected) in cases {
+        let mut facts = Facts::begin(9, hello(), Vec::new());
+        assert!(facts.close(ended));
+        assert!(!facts.close(Ended::ByPeer), "the first reason counts");
+        let status = facts.render("gw-0", &name_of, &[], None, at(1));
+        let connected = condition::find(&status.conditions, kinds::CONNECTED).expect("written");
+        assert_eq!(format!("{} {}", connected.status, connected.reason), expected);
+    }
+    println!("\ncases: {}\n", cases.len());
+}
+
+#[test]
+fn a_status_is_bounded_however_many_guests_a_device_names() {
+    let mut facts = Facts::begin(9, hello(), Vec::new());
+    for id in 0..=255 {
+        facts.report(running(id), at(1));
+    }
+    assert_eq!(applications(&facts).len(), wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX);
+}
