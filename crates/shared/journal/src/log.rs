@@ -66,6 +66,11 @@ enum Tail {
 }
 
 impl<const SEGMENT: u32> Log<SEGMENT> {
+    /// A log that is mounted by its first use: for memory that is set up before there is a flash.
+    pub const fn unmounted() -> Self {
+        Self { index: [0; limits::KEYS], epoch: 0, tail: 0, active: 0, stale: true }
+    }
+
     /// Reads the log, and finishes what a power cut interrupted. A blank flash becomes an empty
     /// log.
     ///
@@ -74,7 +79,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
     pub fn mount<F: NorFlash>(flash: &mut F) -> Result<Self, Error> {
         const { assert!(F::WRITE_SIZE == 1 && F::READ_SIZE == 1) };
         const { assert!(SEGMENT <= u16::MAX as u32 && (SEGMENT as usize).is_multiple_of(F::ERASE_SIZE)) };
-        let mut log = Self { index: [0; limits::KEYS], epoch: 0, tail: 0, active: 0, stale: true };
+        let mut log = Self::unmounted();
         log.refresh(flash)?;
         Ok(log)
     }

@@ -3,9 +3,24 @@
 //! generator and in the seeded simulation of the tests.
 #![cfg_attr(not(test), no_std)]
 
-pub mod device;
+mod arena;
+mod console;
+mod core_state;
+mod device;
+mod guests;
+mod host;
+mod inbox;
+mod install;
+mod keys;
 pub mod limits;
-pub mod platform;
+mod loader;
+mod outbox;
+mod platform;
+mod queue;
+mod reconcile;
+mod session;
+mod store;
 
 pub use device::{Closed, Device, Memory, Next, StartError, Wants};
-pub use platform::{BoardFacts, EntropyError, Platform, ResetReason};
+pub use platform::{BoardFacts, EntropyError, Platform};
+pub use wasmbed_wire::{FaultRecord, ResetReason, Station};

@@ -1,20 +1,81 @@
 //! Bounds of the runtime, each with the reason for its number.
 
-/// Guests that one device can hold: what one desired state message may list.
-pub const GUESTS_MAX: usize = 8;
+/// Guests that one device can hold at most: what one desired state message may list.
+pub const GUESTS_MAX: usize = wasmbed_wire::limits::APPS_PER_DEVICE_MAX;
 
-/// Bytes of the buffer that collects one incoming frame: length prefix and the largest body.
-pub const FRAME_IN_BYTES: usize = 2 + 480;
+/// Bytes that the buffer of one outgoing frame must have: the longest log line with its head.
+pub const FRAME_OUT_BYTES_MIN: usize = 320;
 
-/// Bytes that the buffer of one outgoing frame must have: Hello is the longest message of a device.
-pub const FRAME_OUT_BYTES_MIN: usize = 256;
+/// Bytes that the queue of log lines and telemetry must have: one log line with its head.
+pub const QUEUE_BYTES_MIN: usize = 320;
 
-/// Bytes of the TLS record buffer: the record class that `wasmbed/1-512` promises.
-pub const RECORD_BYTES: usize = 512;
-
-/// Bytes of the TLS send buffer: the size that the TLS client was measured with.
-pub const SEND_BYTES: usize = 256;
-
-/// Longest run of a guest before the loop looks after the session again. Chosen: at 10 ms a full
-/// receive FIFO of a 115,200 baud line (about 115 bytes) still fits the ring behind it.
+/// Longest run of a guest before the loop looks after the session again. Chosen: in 10 ms a line
+/// of 115,200 baud brings about 115 bytes, which the ring behind it still holds.
 pub const SLICE_US: u32 = 10_000;
+
+/// Bytes that a slot keeps before the image: manifest length, manifest, signature.
+pub const SLOT_HEAD_BYTES_MAX: usize = 2 + image_manifest_bytes() + SIGNATURE_BYTES;
+
+/// Bytes of an Ed25519 signature.
+pub const SIGNATURE_BYTES: usize = 64;
+
+const fn image_manifest_bytes() -> usize {
+    wasmbed_wire::limits::MANIFEST_BYTES_MAX
+}
+
+/// Largest image: what is left of a slot.
+pub const IMAGE_BYTES_MAX: u32 = wasmbed_journal::limits::SLOT_BYTES - SLOT_HEAD_BYTES_MAX as u32;
+
+/// Bytes that one step reads from the flash while it loads an image: one request.
+pub const LOAD_PIECE_BYTES: usize = wasmbed_journal::limits::REQUEST_BYTES_MAX;
+
+/// Results of commands that wait for the gateway: a gateway sends one command after the other, so
+/// a few cover what a lost session leaves.
+pub const COMMAND_RESULTS: usize = 4;
+
+/// Applications whose generation a device remembers. One key of the journal each.
+pub const GENERATIONS: u8 = 24;
+
+/// First wait before a new connection. Chosen: a restarted gateway is back in about this time.
+pub const RECONNECT_MS_MIN: u32 = 250;
+
+/// Longest wait before a new connection, so that a fleet is back within two minutes.
+pub const RECONNECT_MS_MAX: u32 = 60_000;
+
+/// Longest time from a connection to the end of the handshake: ten times what the slowest board
+/// needs.
+pub const HANDSHAKE_MS_MAX: u64 = 20_000;
+
+/// Longest wait for the answer to Hello or Enroll.
+pub const ANSWER_MS_MAX: u64 = 15_000;
+
+/// Longest time that bytes may wait for the transport to take them.
+pub const STALL_MS_MAX: u64 = 30_000;
+
+/// Longest wait for a connection that the transport was asked for.
+pub const CONNECT_MS_MAX: u64 = 30_000;
+
+/// How long a closing session may take to send its last bytes.
+pub const CLOSE_MS_MAX: u64 = 1_000;
+
+/// Longest time without an answer to an install request before it is sent again.
+pub const INSTALL_ANSWER_MS_MAX: u64 = 5_000;
+
+/// Heartbeat interval used when the gateway names none between these.
+pub const HEARTBEAT_MS_MIN: u32 = 100;
+
+/// Upper bound of the heartbeat interval; a slower one would be taken for a lost device.
+pub const HEARTBEAT_MS_MAX: u32 = 600_000;
+
+/// First wait before a guest that failed is started again.
+pub const RESTART_MS_MIN: u32 = 1_000;
+
+/// Longest wait before a guest that failed is started again.
+pub const RESTART_MS_MAX: u32 = 300_000;
+
+/// A guest that ran this long without failing is healthy: its back-off starts anew and the image
+/// before it may go. Chosen: an error that shows at start shows within it.
+pub const HEALTHY_MS: u64 = 10_000;
+
+/// Wall-clock seconds between two stores of the last known time: once a day spares the flash.
+pub const TIME_STORE_S: u64 = 86_400;

@@ -1,7 +1,10 @@
 //! What a device needs from the hardware below it. Leaves out how bytes travel to the gateway:
 //! the caller moves them between [`crate::Device`] and its transport.
 
+use core::sync::atomic::AtomicBool;
+
 use embedded_storage::nor_flash::NorFlash;
+use wasmbed_wire::{Digest, FaultRecord, ResetReason};
 
 /// Hardware under a device, one implementation per kind of host: board, load generator, simulation.
 pub trait Platform {
@@ -23,35 +26,30 @@ pub trait Platform {
     /// Shows one line, without its line feed, on the board's console. Never blocks for long.
     fn console(&mut self, line: &[u8]);
 
-    /// Arms the timer that ends a guest's slice after `slice_us`.
+    /// The flag that ends a guest's slice once it is true.
+    fn stop_flag(&self) -> &'static AtomicBool;
+
+    /// Clears the stop flag and arms the timer that sets it after `slice_us`.
     fn slice_begin(&mut self, slice_us: u32);
 
-    /// Whether the slice is over. Called at each back-edge and function entry of a guest, so on a
-    /// board it is one load of a flag that the timer interrupt sets.
-    fn slice_over(&mut self) -> bool;
-
-    /// Disarms the slice timer: the guest stopped on its own.
+    /// Disarms the slice timer: the guest stopped.
     fn slice_end(&mut self);
+
+    /// Fuel after which a slice also ends. For hosts that have no timer interrupt, and where a
+    /// slice must be the same at each run; `None` on boards.
+    fn slice_fuel(&self) -> Option<u64> {
+        None
+    }
+
+    /// Deepest use of the stack so far, in bytes, where the stack is painted.
+    fn stack_high_water_bytes(&mut self) -> Option<u32> {
+        None
+    }
 }
 
 /// The board's entropy source gave nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EntropyError;
-
-/// Why the board came out of reset.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ResetReason {
-    /// Power came, or the reason is not known to the hardware.
-    PowerOn,
-    /// The device was told to reboot.
-    Requested,
-    /// The firmware met a broken invariant.
-    Panic,
-    /// The processor refused an access or an instruction.
-    Fault,
-    /// The watchdog was not fed.
-    Watchdog,
-}
 
 /// What the firmware knows about the board and itself; told to the gateway in Hello.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +59,20 @@ pub struct BoardFacts<'a> {
     /// Version of the firmware.
     pub firmware: &'a str,
     /// SHA-256 of the board's device tree blob.
-    pub dtb_digest: [u8; 32],
-    /// Why the board started.
+    pub dtb_digest: Digest,
+    /// Why the board started, as far as the hardware and its handlers know.
     pub reset_reason: ResetReason,
+    /// Where it stopped, after a panic or a fault.
+    pub fault: Option<FaultRecord>,
+}
+
+impl BoardFacts<'_> {
+    /// Facts of no board, until the device is started.
+    pub const NONE: BoardFacts<'static> = BoardFacts {
+        board: "",
+        firmware: "",
+        dtb_digest: Digest([0; 32]),
+        reset_reason: ResetReason::PowerOn,
+        fault: None,
+    };
 }

@@ -1,0 +1,424 @@
+//! Everything a device knows apart from its TLS session: so that a message can be handled while it
+//! still lies in the session's buffer.
+
+use wasmbed_image::{FORMAT_LOWERED_V1, Manifest};
+use wasmbed_journal::{Error, Journal};
+use wasmbed_wire::{
+    AppId, Budget, CommandOutcome, Counters, Digest, GuestReason, GuestState, StateReport,
+};
+
+use crate::console::Line;
+use crate::guests::{Detail, Guest, Previous, Stage};
+use crate::install::Install;
+use crate::limits;
+use crate::loader::Loader;
+use crate::platform::{BoardFacts, Platform};
+use crate::queue::Queue;
+use crate::store::{self, BootRecord, ProvisioningBytes};
+
+/// An image that the device will not take, remembered so that it is not asked for again.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    pub is_held: bool,
+    pub is_report_due: bool,
+    pub app: AppId,
+    pub generation: u64,
+    pub digest: Option<Digest>,
+    pub state: GuestState,
+    pub reason: GuestReason,
+    pub detail: Detail,
+}
+
+impl Refusal {
+    const NONE: Self = Self {
+        is_held: false,
+        is_report_due: false,
+        app: AppId([0; 16]),
+        generation: 0,
+        digest: None,
+        state: GuestState::Refused,
+        reason: GuestReason::None,
+        detail: Detail::NONE,
+    };
+
+    /// The report about it.
+    pub fn report(&self) -> StateReport {
+        StateReport {
+            app: self.app,
+            generation: self.generation,
+            image: self.digest,
+            state: self.state,
+            reason: self.reason,
+            restarts: 0,
+            function: self.detail.function,
+            offset: self.detail.offset,
+            needed_bytes: self.detail.needed_bytes,
+            available_bytes: self.detail.available_bytes,
+            exit_code: self.detail.exit_code,
+        }
+    }
+}
+
+/// One application that the gateway wants here.
+#[derive(Clone, Copy, Debug)]
+pub struct Desired {
+    pub is_held: bool,
+    pub is_run_wanted: bool,
+    pub restart_token: u32,
+    pub app: AppId,
+    pub generation: u64,
+}
+
+impl Desired {
+    pub const NONE: Self = Self {
+        is_held: false,
+        is_run_wanted: false,
+        restart_token: 0,
+        app: AppId([0; 16]),
+        generation: 0,
+    };
+}
+
+/// A command that was carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandEntry {
+    pub is_due: bool,
+    pub id: u64,
+    pub outcome: CommandOutcome,
+    pub uptime_ms: u64,
+}
+
+impl CommandEntry {
+    const NONE: Self = Self { is_due: false, id: 0, outcome: CommandOutcome::Done, uptime_ms: 0 };
+}
+
+/// The state of a device without its session.
+#[derive(Debug)]
+pub struct Core<'a, const GUESTS: usize> {
+    pub arena: &'a mut [u8],
+    pub queue: Queue<'a>,
+    pub facts: BoardFacts<'a>,
+    pub journal: Journal,
+    pub slots: u8,
+    pub boot: BootRecord,
+    pub provisioning: ProvisioningBytes,
+    pub counters: Counters,
+    pub guests: [Guest; GUESTS],
+    pub refusals: [Refusal; GUESTS],
+    pub desired: [Desired; GUESTS],
+    /// Whether the gateway said in this session what it wants.
+    pub is_desired_known: bool,
+    pub revision: u64,
+    pub install: Install,
+    pub loader: Loader,
+    /// Which guest is looked at first for the next slice.
+    pub turn: usize,
+    /// Slots whose guest shall not run, as kept in the journal.
+    pub stopped: u16,
+    pub results: [CommandEntry; limits::COMMAND_RESULTS],
+    pub is_reboot_requested: bool,
+    /// Which guest the next heartbeat begins with, when not all fit.
+    pub heartbeat_turn: usize,
+}
+
+impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
+    pub const fn new() -> Self {
+        Self {
+            arena: &mut [],
+            queue: Queue::new(&mut []),
+            facts: BoardFacts::NONE,
+            journal: Journal::unmounted(),
+            slots: 0,
+            boot: BootRecord { count: 0, last_epoch: 0, last_command: 0, is_commanded: false },
+            provisioning: ProvisioningBytes::none(),
+            counters: NO_COUNTERS,
+            guests: [const { Guest::EMPTY }; GUESTS],
+            refusals: [Refusal::NONE; GUESTS],
+            desired: [Desired::NONE; GUESTS],
+            is_desired_known: false,
+            revision: 0,
+            install: Install::none(),
+            loader: Loader::idle(),
+            turn: 0,
+            stopped: 0,
+            results: [CommandEntry::NONE; limits::COMMAND_RESULTS],
+            is_reboot_requested: false,
+            heartbeat_turn: 0,
+        }
+    }
+
+    /// What fits on this device.
+    pub fn budget(&self) -> Budget {
+        Budget {
+            arena_bytes: self.arena.len() as u32,
+            slot_bytes: limits::IMAGE_BYTES_MAX,
+            slots: self.slots,
+            guests: GUESTS as u8,
+        }
+    }
+
+    /// The image format that is executed.
+    pub const fn image_format() -> u8 {
+        FORMAT_LOWERED_V1
+    }
+
+    /// Notes the outcome of a journal operation in the counters.
+    pub fn count_store(&mut self) {
+        self.counters.journal_stores = self.counters.journal_stores.wrapping_add(1);
+    }
+
+    /// The guest of an application, those on their way out not counted.
+    pub fn find(&self, app: AppId) -> Option<usize> {
+        self.guests.iter().position(|guest| {
+            guest.is_held && guest.app == app && guest.state != GuestState::Removed
+        })
+    }
+
+    /// Remembers that an image is not taken.
+    pub fn refuse(
+        &mut self,
+        app: AppId,
+        generation: u64,
+        digest: Option<Digest>,
+        reason: GuestReason,
+        detail: Detail,
+    ) {
+        self.refuse_in_state(app, generation, digest, GuestState::Refused, reason, detail);
+    }
+
+    /// The same, for an image that was tried and failed.
+    pub fn refuse_in_state(
+        &mut self,
+        app: AppId,
+        generation: u64,
+        digest: Option<Digest>,
+        state: GuestState,
+        reason: GuestReason,
+        detail: Detail,
+    ) {
+        let same = self.refusals.iter().position(|refusal| refusal.is_held && refusal.app == app);
+        let free = self.refusals.iter().position(|refusal| !refusal.is_held);
+        let index = same.or(free).unwrap_or(0);
+        if let Some(refusal) = self.refusals.get_mut(index) {
+            *refusal = Refusal {
+                is_held: true,
+                is_report_due: true,
+                app,
+                generation,
+                digest,
+                state,
+                reason,
+                detail,
+            };
+        }
+    }
+
+    /// Whether this generation was refused already.
+    pub fn is_refused(&self, app: AppId, generation: u64) -> bool {
+        self.refusals.iter().any(|refusal| {
+            refusal.is_held && refusal.app == app && refusal.generation == generation
+        })
+    }
+
+    /// Brings the guests of the journal back: the higher generation of each application runs, a
+    /// lower one is kept as the one before it.
+    pub fn boot_guests<P: Platform>(&mut self, platform: &mut P) -> Result<(), Error> {
+        self.slots = Journal::slots(platform.flash());
+        self.stopped = store::read_stopped(&mut self.journal, platform)?;
+        for slot in 0..self.slots {
+            let Some(record) = self.journal.image(platform.flash(), slot)? else { continue };
+            let mut guest = Guest::EMPTY;
+            let is_sound = read_head(platform, slot, &mut guest)
+                && record.image_bytes == slot_bytes_of(&guest);
+            if !is_sound || !self.adopt(guest) {
+                Line::new("image dropped from slot ").number(slot.into()).show(platform);
+                self.journal.image_remove(platform.flash(), slot)?;
+                self.count_store();
+            }
+        }
+        for guest in &mut self.guests {
+            if guest.is_held && self.stopped & slot_bit(guest.slot) == 0 {
+                guest.is_wanted = true;
+                guest.request_start();
+            } else if guest.is_held {
+                guest.state = GuestState::Stopped;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a guest from the journal its place; false if there is none for it.
+    fn adopt(&mut self, guest: Guest) -> bool {
+        if let Some(held) = self.find(guest.app).and_then(|index| self.guests.get_mut(index)) {
+            if held.previous.is_some() || held.generation == guest.generation {
+                return false;
+            }
+            let older = if held.generation < guest.generation {
+                let slot = held.slot;
+                *held = guest;
+                slot
+            } else {
+                guest.slot
+            };
+            held.previous = Some(Previous { slot: older });
+            return true;
+        }
+        match self.guests.iter_mut().find(|guest| !guest.is_held) {
+            Some(place) => {
+                *place = guest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Keeps whether the guest in this slot shall run after the next boot.
+    pub fn keep_wanted<P: Platform>(&mut self, slot: u8, is_wanted: bool, platform: &mut P) {
+        let stopped =
+            if is_wanted { self.stopped & !slot_bit(slot) } else { self.stopped | slot_bit(slot) };
+        if stopped == self.stopped {
+            return;
+        }
+        let value = stopped.to_le_bytes();
+        let key = crate::keys::STOPPED;
+        if self.journal.store(platform.flash(), key, &value).is_ok() {
+            self.stopped = stopped;
+            self.count_store();
+        }
+    }
+
+    /// Frees a slot.
+    pub fn drop_slot<P: Platform>(&mut self, slot: u8, platform: &mut P) -> Result<(), Error> {
+        self.journal.image_remove(platform.flash(), slot)?;
+        self.count_store();
+        self.keep_wanted(slot, true, platform);
+        Ok(())
+    }
+
+    /// Forgets the image before the current one.
+    pub fn drop_previous<P: Platform>(&mut self, index: usize, platform: &mut P) {
+        let Some(previous) = self.guests.get_mut(index).and_then(|guest| guest.previous.take())
+        else {
+            return;
+        };
+        if self.drop_slot(previous.slot, platform).is_err()
+            && let Some(guest) = self.guests.get_mut(index)
+        {
+            guest.previous = Some(previous);
+        }
+    }
+
+    /// Goes back to the image before the current one, which failed; its report says why.
+    pub fn roll_back<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        let Some(previous) = guest.previous.take() else { return };
+        let (app, generation, digest) = (guest.app, guest.generation, guest.digest);
+        let (state, reason, detail) = (guest.state, guest.reason, guest.detail);
+        let failed_slot = guest.slot;
+        guest.unload();
+        let (is_wanted, restart_token) = (guest.is_wanted, guest.restart_token);
+        let mut old = Guest { is_wanted, restart_token, ..Guest::EMPTY };
+        let is_sound = read_head(platform, previous.slot, &mut old);
+        *guest = old;
+        guest.stage = Stage::Waiting;
+        guest.is_report_due = true;
+        guest.started_at_ms = now_ms;
+        if !is_sound {
+            *guest = Guest::EMPTY;
+        }
+        self.refuse_in_state(app, generation, Some(digest), state, reason, detail);
+        // A slot that could not be freed is found again at the next boot, as the newer image.
+        let _ = self.drop_slot(failed_slot, platform);
+    }
+
+    /// Slots that hold no image.
+    pub fn slots_free(&self) -> u8 {
+        let used = self.guests.iter().filter(|guest| guest.is_held).map(|guest| {
+            u8::from(guest.state != GuestState::Removed) + u8::from(guest.previous.is_some())
+        });
+        self.slots.saturating_sub(used.sum())
+    }
+
+    /// A slot that no guest uses.
+    pub fn free_slot(&self) -> Option<u8> {
+        (0..self.slots).find(|slot| {
+            !self.guests.iter().any(|guest| {
+                guest.is_held
+                    && guest.state != GuestState::Removed
+                    && (guest.slot == *slot
+                        || guest.previous.is_some_and(|previous| previous.slot == *slot))
+            })
+        })
+    }
+
+    /// Bytes of the arena in use.
+    pub fn arena_used_bytes(&self) -> u32 {
+        self.ranges().map(|range| range.bytes).sum()
+    }
+
+    /// Ranges of the arena in use.
+    pub fn ranges(&self) -> impl Iterator<Item = crate::arena::Range> + Clone + '_ {
+        self.guests.iter().filter_map(|guest| guest.range).chain(self.install.range)
+    }
+}
+
+const NO_COUNTERS: Counters = Counters {
+    rx_bytes: 0,
+    tx_bytes: 0,
+    handshakes: 0,
+    messages: 0,
+    journal_stores: 0,
+    logs_dropped: 0,
+    telemetry_dropped: 0,
+    slices: 0,
+    traps: 0,
+    arena_used_bytes: 0,
+    stack_high_water_bytes: None,
+    slots_free: 0,
+};
+
+fn slot_bit(slot: u8) -> u16 {
+    1_u16.checked_shl(slot.into()).unwrap_or(0)
+}
+
+/// Bytes that a slot with this guest's image holds.
+pub fn slot_bytes_of(guest: &Guest) -> u32 {
+    image_offset(guest.manifest_bytes) + guest.image_bytes
+}
+
+/// Where the image lies in its slot.
+pub const fn image_offset(manifest_bytes: u16) -> u32 {
+    2 + manifest_bytes as u32 + limits::SIGNATURE_BYTES as u32
+}
+
+/// Reads what a guest is from the head of its slot; false if there is nothing sound.
+fn read_head<P: Platform>(platform: &mut P, slot: u8, guest: &mut Guest) -> bool {
+    let mut length = [0; 2];
+    if Journal::image_read(platform.flash(), slot, 0, &mut length).is_err() {
+        return false;
+    }
+    let manifest_bytes = u16::from_le_bytes(length);
+    let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
+    let Some(bytes) = buffer.get_mut(..usize::from(manifest_bytes)) else { return false };
+    if Journal::image_read(platform.flash(), slot, 2, bytes).is_err() {
+        return false;
+    }
+    let Ok(manifest) = Manifest::decode(bytes) else { return false };
+    guest.is_held = true;
+    guest.slot = slot;
+    guest.take_manifest(&manifest, manifest_bytes);
+    true
+}
+
+impl Guest {
+    /// Takes over what the signed manifest says.
+    pub fn take_manifest(&mut self, manifest: &Manifest<'_>, manifest_bytes: u16) {
+        self.app = AppId(manifest.app_uid);
+        self.generation = manifest.generation;
+        self.digest = Digest(manifest.image_digest);
+        self.image_bytes = manifest.image_bytes;
+        self.manifest_bytes = manifest_bytes;
+        self.policy = manifest.restart_policy;
+        self.fuel_limit = manifest.limits.fuel;
+    }
+}

@@ -1,0 +1,425 @@
+//! The guests that a device holds: where each stands, and running them in slices. Loading is in
+//! [`crate::loader`], installing in [`crate::install`].
+
+use wasmbed_engine::{Instance, Outcome, Place, Trap};
+use wasmbed_image::RestartPolicy;
+use wasmbed_wire::{AppId, Digest, GuestReason, GuestState, StateReport};
+
+use crate::arena::{self, Range};
+use crate::core_state::Core;
+use crate::host::GuestHost;
+use crate::limits;
+use crate::platform::Platform;
+
+/// What a guest needs next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Nothing: it is stopped, has ended, or was refused.
+    Stored,
+    /// Its image has to come from the flash into the arena.
+    Waiting,
+    /// Its image is in the arena and has to be made an instance.
+    Loaded,
+    /// It can have a slice.
+    Ready,
+    /// It waits for a time.
+    Parked {
+        /// When it goes on.
+        wake_at_ms: u64,
+    },
+    /// It failed or ended, and is started again at this time.
+    BackOff {
+        /// When.
+        retry_at_ms: u64,
+    },
+}
+
+/// Numbers that belong to a reason.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Detail {
+    /// Function of a trap.
+    pub function: Option<u32>,
+    /// Place of a trap.
+    pub offset: Option<u32>,
+    /// Bytes that were needed.
+    pub needed_bytes: Option<u32>,
+    /// Bytes that were there.
+    pub available_bytes: Option<u32>,
+    /// Code that the guest ended itself with.
+    pub exit_code: Option<i32>,
+}
+
+impl Detail {
+    /// Nothing to say.
+    pub const NONE: Self = Self {
+        function: None,
+        offset: None,
+        needed_bytes: None,
+        available_bytes: None,
+        exit_code: None,
+    };
+
+    /// A size that did not fit.
+    pub const fn size(needed_bytes: u32, available_bytes: u32) -> Self {
+        let (needed, available) = (Some(needed_bytes), Some(available_bytes));
+        Self { needed_bytes: needed, available_bytes: available, ..Self::NONE }
+    }
+
+    fn place(place: Place) -> Self {
+        let function = Some(u32::from(place.function));
+        Self { function, offset: Some(place.offset), ..Self::NONE }
+    }
+}
+
+/// The image before this one, kept until this one proved healthy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Previous {
+    /// Where it is.
+    pub slot: u8,
+}
+
+/// One place for a guest.
+#[derive(Debug)]
+pub struct Guest {
+    /// Whether the place is taken.
+    pub is_held: bool,
+    /// Whether it shall run.
+    pub is_wanted: bool,
+    /// Whether the gateway has to hear of it.
+    pub is_report_due: bool,
+    /// Whether a slice was executed since the last start.
+    pub has_run: bool,
+    /// Image slot.
+    pub slot: u8,
+    /// Failures in a row.
+    pub failures: u8,
+    /// Bytes of the manifest in the slot and in the arena.
+    pub manifest_bytes: u16,
+    /// Bytes of the image.
+    pub image_bytes: u32,
+    /// Which application.
+    pub app: AppId,
+    /// Generation of the manifest.
+    pub generation: u64,
+    /// Digest of the image.
+    pub digest: Digest,
+    /// What it needs next.
+    pub stage: Stage,
+    /// Where it stands, as reported.
+    pub state: GuestState,
+    /// Why.
+    pub reason: GuestReason,
+    /// Numbers for the reason.
+    pub detail: Detail,
+    /// Starts after a failure since it was installed.
+    pub restarts: u32,
+    /// Number whose change restarts the guest.
+    pub restart_token: Option<u32>,
+    /// What happens when it ends.
+    pub policy: RestartPolicy,
+    /// Fuel of one run.
+    pub fuel_limit: Option<u64>,
+    /// Part of the arena: manifest, image, working memory.
+    pub range: Option<Range>,
+    /// The running guest.
+    pub instance: Option<Instance>,
+    /// When it was started last.
+    pub started_at_ms: u64,
+    /// Fuel used since the last start.
+    pub fuel_used: u64,
+    /// Slices since the last start.
+    pub slices: u32,
+    /// Host calls since the last start.
+    pub host_calls: u32,
+    /// The image before this one.
+    pub previous: Option<Previous>,
+}
+
+impl Guest {
+    /// A free place.
+    pub const EMPTY: Self = Self {
+        is_held: false,
+        is_wanted: false,
+        is_report_due: false,
+        has_run: false,
+        slot: 0,
+        failures: 0,
+        manifest_bytes: 0,
+        image_bytes: 0,
+        app: AppId([0; 16]),
+        generation: 0,
+        digest: Digest([0; 32]),
+        stage: Stage::Stored,
+        state: GuestState::Installed,
+        reason: GuestReason::None,
+        detail: Detail::NONE,
+        restarts: 0,
+        restart_token: None,
+        policy: RestartPolicy::Always,
+        fuel_limit: None,
+        range: None,
+        instance: None,
+        started_at_ms: 0,
+        fuel_used: 0,
+        slices: 0,
+        host_calls: 0,
+        previous: None,
+    };
+
+    /// Changes the state that is reported.
+    pub fn set_state(&mut self, state: GuestState, reason: GuestReason, detail: Detail) {
+        if (self.state, self.reason, self.detail) != (state, reason, detail) {
+            (self.state, self.reason, self.detail) = (state, reason, detail);
+            self.is_report_due = true;
+        }
+    }
+
+    /// The report about it.
+    pub fn report(&self) -> StateReport {
+        StateReport {
+            app: self.app,
+            generation: self.generation,
+            image: Some(self.digest),
+            state: self.state,
+            reason: self.reason,
+            restarts: self.restarts,
+            function: self.detail.function,
+            offset: self.detail.offset,
+            needed_bytes: self.detail.needed_bytes,
+            available_bytes: self.detail.available_bytes,
+            exit_code: self.detail.exit_code,
+        }
+    }
+
+    /// Asks for a start from the flash, or from the arena where the image still is.
+    pub fn request_start(&mut self) {
+        self.instance = None;
+        self.has_run = false;
+        self.stage = if self.range.is_some() { Stage::Loaded } else { Stage::Waiting };
+    }
+
+    /// Takes it off the processor and frees its memory.
+    pub fn unload(&mut self) {
+        self.instance = None;
+        self.range = None;
+        self.has_run = false;
+        self.stage = Stage::Stored;
+    }
+
+    /// When it needs the next step, if ever.
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Stored => None,
+            Stage::Waiting | Stage::Loaded | Stage::Ready => Some(0),
+            Stage::Parked { wake_at_ms } => Some(wake_at_ms),
+            Stage::BackOff { retry_at_ms } => Some(retry_at_ms),
+        }
+    }
+}
+
+/// The parts of a guest's range.
+pub struct Parts<'a> {
+    pub manifest: &'a mut [u8],
+    pub image: &'a mut [u8],
+    pub working: &'a mut [u8],
+}
+
+/// Cuts a range into its parts; empty ones if it is too small, which the placement rules out.
+pub fn parts(
+    arena: &mut [u8],
+    range: Range,
+    manifest_bytes: usize,
+    image_bytes: usize,
+) -> Parts<'_> {
+    let whole = range.of(arena);
+    let manifest_room = arena::align(manifest_bytes as u64).unwrap_or(0) as usize;
+    let image_room = arena::align(image_bytes as u64).unwrap_or(0) as usize;
+    let (manifest, rest) = whole.split_at_mut_checked(manifest_room).unwrap_or_default();
+    let (image, working) = rest.split_at_mut_checked(image_room).unwrap_or_default();
+    Parts {
+        manifest: manifest.get_mut(..manifest_bytes).unwrap_or_default(),
+        image: image.get_mut(..image_bytes).unwrap_or_default(),
+        working,
+    }
+}
+
+/// The reason that a trap is reported with.
+fn reason_of(trap: Trap) -> GuestReason {
+    match trap {
+        Trap::Unreachable => GuestReason::TrapUnreachable,
+        Trap::MemoryOutOfBounds => GuestReason::TrapMemoryOutOfBounds,
+        Trap::DivideByZero => GuestReason::TrapDivideByZero,
+        Trap::IntegerOverflow => GuestReason::TrapIntegerOverflow,
+        Trap::StackExhausted => GuestReason::TrapStackExhausted,
+        Trap::TableOutOfBounds | Trap::UninitializedElement => GuestReason::TrapTableOutOfBounds,
+        Trap::IndirectCallType => GuestReason::TrapIndirectCall,
+        Trap::Host => GuestReason::TrapHostCall,
+        Trap::BadCode => GuestReason::ImageMalformed,
+    }
+}
+
+impl<const GUESTS: usize> Core<'_, GUESTS> {
+    /// Gives the next guest that can use it a slice, or does a piece of loading.
+    pub fn work<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
+        self.wake(now_ms);
+        if self.load_step(now_ms, platform) {
+            return;
+        }
+        for offset in 0..GUESTS {
+            let index = (self.turn + offset) % GUESTS;
+            if self.guests.get(index).is_some_and(|guest| guest.stage == Stage::Ready) {
+                self.turn = (index + 1) % GUESTS;
+                self.run_slice(index, now_ms, platform);
+                return;
+            }
+        }
+    }
+
+    fn wake(&mut self, now_ms: u64) {
+        for guest in &mut self.guests {
+            match guest.stage {
+                Stage::Parked { wake_at_ms } if wake_at_ms <= now_ms => {
+                    if let Some(instance) = guest.instance.as_mut() {
+                        instance.complete(0);
+                    }
+                    guest.stage = Stage::Ready;
+                }
+                Stage::BackOff { retry_at_ms } if retry_at_ms <= now_ms => {
+                    guest.restarts = guest.restarts.saturating_add(1);
+                    guest.request_start();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn run_slice<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        let (Some(instance), Some(range)) = (guest.instance.as_mut(), guest.range) else { return };
+        let parts =
+            parts(self.arena, range, usize::from(guest.manifest_bytes), guest.image_bytes as usize);
+        let slice_fuel = platform.slice_fuel();
+        platform.slice_begin(limits::SLICE_US);
+        let mut stop = platform.stop_flag();
+        let mut host = GuestHost {
+            platform: &mut *platform,
+            queue: &mut self.queue,
+            app: guest.app,
+            manifest: parts.manifest,
+            calls: 0,
+            wake_at_ms: now_ms,
+        };
+        let mut extra = slice_fuel;
+        let outcome = loop {
+            let used = instance.fuel_used();
+            let slice_end = extra.map(|fuel| used.saturating_add(fuel));
+            let limit = match (guest.fuel_limit, slice_end) {
+                (Some(limit), Some(end)) => Some(limit.min(end)),
+                (limit, end) => limit.or(end),
+            };
+            instance.set_fuel_limit(limit);
+            let outcome = instance.run(parts.image, parts.working, &mut host, &mut stop);
+            let is_slice_over =
+                matches!(outcome, Outcome::OutOfFuel(_)) && limit != guest.fuel_limit;
+            if !is_slice_over {
+                break outcome;
+            }
+            if instance.fuel_used() != used {
+                break Outcome::SliceEnd;
+            }
+            // One operation costs more than a slice has: it must still happen some day.
+            extra = extra.map(|fuel| fuel.saturating_mul(2));
+        };
+        let (calls, wake_at_ms) = (host.calls, host.wake_at_ms);
+        platform.slice_end();
+        guest.slices = guest.slices.saturating_add(1);
+        guest.host_calls = guest.host_calls.saturating_add(calls);
+        guest.fuel_used = instance.fuel_used();
+        guest.has_run = true;
+        self.counters.slices = self.counters.slices.wrapping_add(1);
+        self.settle(index, outcome, wake_at_ms, now_ms, platform);
+    }
+
+    /// Acts on what ended a slice.
+    fn settle<P: Platform>(
+        &mut self,
+        index: usize,
+        outcome: Outcome,
+        wake_at_ms: u64,
+        now_ms: u64,
+        platform: &mut P,
+    ) {
+        let (reason, detail) = match outcome {
+            Outcome::SliceEnd | Outcome::Parked => {
+                let Some(guest) = self.guests.get_mut(index) else { return };
+                guest.set_state(GuestState::Running, GuestReason::None, Detail::NONE);
+                if matches!(outcome, Outcome::Parked) {
+                    guest.stage = Stage::Parked { wake_at_ms };
+                }
+                self.judge_health(index, now_ms, platform);
+                return;
+            }
+            Outcome::Finished => (GuestReason::None, Detail::NONE),
+            Outcome::Exited(code) => {
+                let exit_code = Some(code as i32);
+                let reason =
+                    if code == 0 { GuestReason::None } else { GuestReason::ExitedWithError };
+                (reason, Detail { exit_code, ..Detail::NONE })
+            }
+            Outcome::OutOfFuel(place) => (GuestReason::TrapFuelExhausted, Detail::place(place)),
+            Outcome::Trapped(trap, place) => (reason_of(trap), Detail::place(place)),
+        };
+        if matches!(outcome, Outcome::Trapped(..) | Outcome::OutOfFuel(_)) {
+            self.counters.traps = self.counters.traps.wrapping_add(1);
+        }
+        self.end(index, reason, detail, now_ms, platform);
+    }
+
+    /// The guest is over: finished if there is no reason, failed otherwise.
+    fn end<P: Platform>(
+        &mut self,
+        index: usize,
+        reason: GuestReason,
+        detail: Detail,
+        now_ms: u64,
+        platform: &mut P,
+    ) {
+        let has_failed = reason != GuestReason::None;
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        let state = if has_failed { GuestState::Failed } else { GuestState::Finished };
+        guest.set_state(state, reason, detail);
+        if has_failed && guest.previous.is_some() {
+            self.roll_back(index, now_ms, platform);
+            return;
+        }
+        let is_restarted = match guest.policy {
+            RestartPolicy::Always => true,
+            RestartPolicy::OnFailure => has_failed,
+            RestartPolicy::Never => false,
+        };
+        if now_ms.saturating_sub(guest.started_at_ms) >= limits::HEALTHY_MS {
+            guest.failures = 0;
+        }
+        if is_restarted {
+            let wait_ms = limits::RESTART_MS_MIN << guest.failures.min(16);
+            let wait_ms = wait_ms.min(limits::RESTART_MS_MAX);
+            guest.failures = guest.failures.saturating_add(1);
+            guest.instance = None;
+            guest.stage = Stage::BackOff { retry_at_ms: now_ms + u64::from(wait_ms) };
+        } else {
+            guest.unload();
+            self.drop_previous(index, platform);
+        }
+    }
+
+    /// A guest that ran long enough no longer needs the image before it.
+    fn judge_health<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
+        let is_healthy = self.guests.get(index).is_some_and(|guest| {
+            guest.previous.is_some()
+                && now_ms.saturating_sub(guest.started_at_ms) >= limits::HEALTHY_MS
+        });
+        if is_healthy {
+            self.drop_previous(index, platform);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Taking an image from the gateway: manifest, signature, chunks into a slot, digest, commit. One
+//! at a time; survives a lost session at the byte where it stopped, not a reboot.
+
+use sha2::{Digest as _, Sha256};
+use wasmbed_curve::ed25519;
+use wasmbed_image::{Header, Manifest, SIGNED_PREFIX};
+use wasmbed_journal::{Journal, SlotWriter};
+use wasmbed_wire::{
+    AppId, Digest, GuestReason, GuestState, Install as InstallMessage, InstallChunk,
+    InstallRequest, StateReport,
+};
+
+use crate::arena::Range;
+use crate::console::Line;
+use crate::core_state::{Core, image_offset};
+use crate::guests::{Detail, Guest, Previous, parts};
+use crate::limits;
+use crate::platform::Platform;
+use crate::store::{self, GenerationError};
+
+/// How far the installation is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// There is none.
+    Idle,
+    /// The manifest is asked for.
+    Manifest,
+    /// Chunks arrive.
+    Chunks,
+}
+
+/// The one installation in progress.
+#[derive(Clone, Debug)]
+pub struct Install {
+    pub phase: Phase,
+    /// Whether a request has to be sent.
+    pub is_request_due: bool,
+    /// Whether the gateway has to hear that chunks arrive.
+    pub is_report_due: bool,
+    /// When the last request was sent.
+    pub asked_at_ms: u64,
+    pub app: AppId,
+    pub generation: u64,
+    /// Part of the arena where the image is also put, where there is room for it beside all else.
+    pub range: Option<Range>,
+    manifest_bytes: u16,
+    image_bytes: u32,
+    received_bytes: u32,
+    digest: Digest,
+    writer: Option<SlotWriter>,
+    hash: Option<Sha256>,
+}
+
+/// Why an installation ends without an image.
+struct Refused {
+    reason: GuestReason,
+    detail: Detail,
+}
+
+impl From<GuestReason> for Refused {
+    fn from(reason: GuestReason) -> Self {
+        Self { reason, detail: Detail::NONE }
+    }
+}
+
+impl From<GenerationError> for Refused {
+    fn from(error: GenerationError) -> Self {
+        Self::from(match error {
+            GenerationError::TooLow => GuestReason::GenerationTooLow,
+            GenerationError::TableFull => GuestReason::GenerationTableFull,
+            GenerationError::Journal => GuestReason::StorageFailed,
+        })
+    }
+}
+
+impl Install {
+    pub const fn none() -> Self {
+        Self {
+            phase: Phase::Idle,
+            is_request_due: false,
+            is_report_due: false,
+            asked_at_ms: 0,
+            app: AppId([0; 16]),
+            generation: 0,
+            range: None,
+            manifest_bytes: 0,
+            image_bytes: 0,
+            received_bytes: 0,
+            digest: Digest([0; 32]),
+            writer: None,
+            hash: None,
+        }
+    }
+
+    /// The request for what is missing next.
+    pub fn request(&self) -> InstallRequest {
+        let offset = (self.phase == Phase::Chunks).then_some(self.received_bytes);
+        InstallRequest { app: self.app, generation: self.generation, offset }
+    }
+
+    /// The report that chunks arrive.
+    pub fn report(&self) -> StateReport {
+        StateReport {
+            app: self.app,
+            generation: self.generation,
+            image: (self.phase == Phase::Chunks).then_some(self.digest),
+            state: GuestState::Installing,
+            reason: GuestReason::None,
+            restarts: 0,
+            function: None,
+            offset: None,
+            needed_bytes: None,
+            available_bytes: None,
+            exit_code: None,
+        }
+    }
+
+    fn is_for(&self, phase: Phase, app: AppId, generation: u64) -> bool {
+        self.phase == phase && self.app == app && self.generation == generation
+    }
+}
+
+impl<const GUESTS: usize> Core<'_, GUESTS> {
+    /// Begins to install what the gateway announced.
+    pub fn install_begin<P: Platform>(&mut self, app: AppId, generation: u64, platform: &mut P) {
+        self.install = Install::none();
+        let known = store::check_generation(&mut self.journal, platform, app, generation);
+        if let Err(error) = known {
+            let refused = Refused::from(error);
+            self.refuse(app, generation, None, refused.reason, refused.detail);
+            return;
+        }
+        self.install.phase = Phase::Manifest;
+        self.install.app = app;
+        self.install.generation = generation;
+        self.install.is_request_due = true;
+    }
+
+    /// Forgets the installation; its slot was never committed.
+    pub fn install_abort(&mut self) {
+        self.install = Install::none();
+    }
+
+    /// Ends the installation, and remembers why so that it is not tried again.
+    fn install_refuse<P: Platform>(&mut self, refused: Refused, platform: &mut P) {
+        let Install { app, generation, digest, phase, .. } = self.install;
+        let digest = (phase == Phase::Chunks).then_some(digest);
+        let line = Line::new("install ").id(&app.0).text(" refused: ");
+        line.text(refused.reason.name()).show(platform);
+        self.install = Install::none();
+        self.refuse(app, generation, digest, refused.reason, refused.detail);
+    }
+
+    /// Takes the manifest.
+    pub fn install_manifest<P: Platform>(
+        &mut self,
+        message: &InstallMessage<'_>,
+        platform: &mut P,
+    ) {
+        if !self.install.is_for(Phase::Manifest, message.app, message.generation) {
+            return;
+        }
+        match self.take_manifest(message, platform) {
+            Ok(()) => {
+                self.install.phase = Phase::Chunks;
+                self.install.is_request_due = true;
+                self.install.is_report_due = true;
+            }
+            Err(refused) => self.install_refuse(refused, platform),
+        }
+    }
+
+    fn take_manifest<P: Platform>(
+        &mut self,
+        message: &InstallMessage<'_>,
+        platform: &mut P,
+    ) -> Result<(), Refused> {
+        let record = self.provisioning.record().ok_or(GuestReason::SignatureInvalid)?;
+        let signature = message.signature.first_chunk().ok_or(GuestReason::SignatureInvalid)?;
+        let parts = [SIGNED_PREFIX, message.manifest];
+        let is_signed =
+            record.signer_pins.iter().any(|pin| ed25519::verify(&pin.0, &parts, signature).is_ok());
+        if !is_signed {
+            return Err(GuestReason::SignatureInvalid.into());
+        }
+        let manifest =
+            Manifest::decode(message.manifest).map_err(|_| GuestReason::ManifestMalformed)?;
+        let is_announced = manifest.namespace == record.namespace
+            && manifest.app_uid == message.app.0
+            && manifest.generation == message.generation;
+        if !is_announced {
+            return Err(GuestReason::ManifestMismatch.into());
+        }
+        if manifest.image_bytes > limits::IMAGE_BYTES_MAX {
+            let detail = Detail::size(manifest.image_bytes, limits::IMAGE_BYTES_MAX);
+            return Err(Refused { reason: GuestReason::NoImageSlot, detail });
+        }
+        if (manifest.image_bytes as usize) < Header::BYTES {
+            return Err(GuestReason::ImageMalformed.into());
+        }
+        let slot = self.free_slot().ok_or(GuestReason::NoImageSlot)?;
+        let failed = |_| GuestReason::StorageFailed;
+        // A slot that no guest uses but that holds an image is left over from an older state.
+        self.journal.image_remove(platform.flash(), slot).map_err(failed)?;
+        let mut writer = self.journal.image_begin(platform.flash(), slot).map_err(failed)?;
+        let manifest_bytes = message.manifest.len() as u16;
+        for bytes in [&manifest_bytes.to_le_bytes()[..], message.manifest, message.signature] {
+            writer.append(platform.flash(), bytes).map_err(failed)?;
+        }
+        self.install.manifest_bytes = manifest_bytes;
+        self.install.image_bytes = manifest.image_bytes;
+        self.install.digest = Digest(manifest.image_digest);
+        self.install.writer = Some(writer);
+        self.install.hash = Some(Sha256::new());
+        Ok(())
+    }
+
+    /// Takes a piece of the image.
+    pub fn install_chunk<P: Platform>(&mut self, message: &InstallChunk<'_>, platform: &mut P) {
+        // An answer to a request that was repeated may come twice: only the next byte counts.
+        if !self.install.is_for(Phase::Chunks, message.app, message.generation)
+            || message.offset != self.install.received_bytes
+            || message.bytes.is_empty()
+        {
+            return;
+        }
+        match self.take_chunk(message.bytes, platform) {
+            Ok(()) if self.install.received_bytes < self.install.image_bytes => {
+                self.install.is_request_due = true;
+            }
+            Ok(()) => {
+                if let Err(refused) = self.install_finish(platform) {
+                    self.install_refuse(refused, platform);
+                }
+            }
+            Err(refused) => self.install_refuse(refused, platform),
+        }
+    }
+
+    fn take_chunk<P: Platform>(&mut self, bytes: &[u8], platform: &mut P) -> Result<(), Refused> {
+        let missing = self.install.image_bytes - self.install.received_bytes;
+        if bytes.len() as u32 > missing {
+            return Err(GuestReason::DigestMismatch.into());
+        }
+        if self.install.received_bytes == 0 && bytes.len() >= Header::BYTES {
+            self.stage_begin(bytes, platform);
+        }
+        let writer = self.install.writer.as_mut().ok_or(GuestReason::StorageFailed)?;
+        writer.append(platform.flash(), bytes).map_err(|_| GuestReason::StorageFailed)?;
+        if let Some(hash) = self.install.hash.as_mut() {
+            hash.update(bytes);
+        }
+        if let Some(range) = self.install.range {
+            let manifest_bytes = usize::from(self.install.manifest_bytes);
+            let parts = parts(self.arena, range, manifest_bytes, self.install.image_bytes as usize);
+            let start = self.install.received_bytes as usize;
+            if let Some(target) = parts.image.get_mut(start..start + bytes.len()) {
+                target.copy_from_slice(bytes);
+            }
+        }
+        self.install.received_bytes += bytes.len() as u32;
+        Ok(())
+    }
+
+    /// Puts the image into the arena as it arrives, if there is room: it starts sooner then. Where
+    /// there is none, it is loaded from the flash once the old one is gone.
+    fn stage_begin<P: Platform>(&mut self, head: &[u8], platform: &mut P) {
+        let Some(slot) = self.install.writer.as_ref().map(SlotWriter::slot) else { return };
+        let Ok(header) = Header::decode(head) else { return };
+        if header.image_bytes() != u64::from(self.install.image_bytes) {
+            return;
+        }
+        let manifest_bytes = usize::from(self.install.manifest_bytes);
+        let Ok(range) = self.place(manifest_bytes, &header) else { return };
+        let parts = parts(self.arena, range, manifest_bytes, self.install.image_bytes as usize);
+        if Journal::image_read(platform.flash(), slot, 2, parts.manifest).is_ok() {
+            self.install.range = Some(range);
+        }
+    }
+
+    /// All bytes are there: the digest decides.
+    fn install_finish<P: Platform>(&mut self, platform: &mut P) -> Result<(), Refused> {
+        let digest = self.install.hash.take().map(Sha256::finalize);
+        if digest.is_none_or(|digest| digest[..] != self.install.digest.0) {
+            return Err(GuestReason::DigestMismatch.into());
+        }
+        let Install { app, generation, writer, .. } = self.install;
+        let writer = writer.ok_or(GuestReason::StorageFailed)?;
+        let index = self.find(app).or_else(|| self.guests.iter().position(|g| !g.is_held));
+        let index = index.ok_or(GuestReason::TooManyGuests)?;
+        if store::keep_generation(&mut self.journal, platform, app, generation)? {
+            self.count_store();
+        }
+        let mut note = [0; 24];
+        note[..16].copy_from_slice(&app.0);
+        note[16..].copy_from_slice(&generation.to_le_bytes());
+        self.journal
+            .image_commit(platform.flash(), &writer, &note)
+            .map_err(|_| GuestReason::StorageFailed)?;
+        self.count_store();
+        self.keep_wanted(writer.slot(), true, platform);
+        self.replace_guest(index, writer.slot(), platform);
+        Ok(())
+    }
+
+    /// Puts the new image into the guest's place; the one before it is kept until this one proved
+    /// healthy.
+    fn replace_guest<P: Platform>(&mut self, index: usize, slot: u8, platform: &mut P) {
+        // Two images back is one too many, whatever became of the last one.
+        self.drop_previous(index, platform);
+        let install = core::mem::replace(&mut self.install, Install::none());
+        let wanted = self.desired.iter().find(|entry| entry.is_held && entry.app == install.app);
+        let is_wanted = wanted.is_none_or(|entry| entry.is_run_wanted);
+        let restart_token = wanted.map(|entry| entry.restart_token);
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        let previous = guest.is_held.then_some(Previous { slot: guest.slot });
+        *guest = Guest {
+            is_held: true,
+            is_wanted,
+            is_report_due: true,
+            slot,
+            app: install.app,
+            generation: install.generation,
+            digest: install.digest,
+            image_bytes: install.image_bytes,
+            manifest_bytes: install.manifest_bytes,
+            range: install.range,
+            restart_token,
+            previous,
+            ..Guest::EMPTY
+        };
+        self.take_policy(index, platform);
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        let line = Line::new("installed ").id(&guest.app.0).text(" generation ");
+        line.number(guest.generation).show(platform);
+        if is_wanted {
+            guest.request_start();
+        } else {
+            guest.unload();
+            self.keep_wanted(slot, false, platform);
+            self.drop_previous(index, platform);
+        }
+        for refusal in &mut self.refusals {
+            refusal.is_held &= refusal.app != install.app;
+        }
+    }
+
+    /// Reads restart policy and limits from the manifest that now is in the slot.
+    fn take_policy<P: Platform>(&mut self, index: usize, platform: &mut P) {
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
+        let manifest_bytes = guest.manifest_bytes;
+        let bytes = buffer.get_mut(..usize::from(manifest_bytes)).unwrap_or_default();
+        if Journal::image_read(platform.flash(), guest.slot, 2, bytes).is_ok()
+            && let Ok(manifest) = Manifest::decode(bytes)
+        {
+            guest.take_manifest(&manifest, manifest_bytes);
+        }
+    }
+}
+
+const _: () = assert!(
+    image_offset(wasmbed_wire::limits::MANIFEST_BYTES_MAX as u16) as usize
+        == limits::SLOT_HEAD_BYTES_MAX
+);

@@ -1,0 +1,206 @@
+//! Brings an image from the flash into the arena in pieces, checks its digest, and makes it an
+//! instance. One guest at a time, one piece a step, so that the session goes on meanwhile.
+
+use sha2::{Digest as _, Sha256};
+use wasmbed_abi::import_by_number;
+use wasmbed_engine::Instance;
+use wasmbed_image::{Header, Image, ImageError, Manifest};
+use wasmbed_journal::Journal;
+use wasmbed_wire::{GuestReason, GuestState};
+
+use crate::arena::{self, Range};
+use crate::console::Line;
+use crate::core_state::{Core, image_offset};
+use crate::guests::{Detail, Guest, Stage, parts};
+use crate::limits;
+use crate::platform::Platform;
+
+/// Progress of the one load.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    guest: u8,
+    offset: u32,
+    hash: Option<Sha256>,
+}
+
+impl Loader {
+    pub const fn idle() -> Self {
+        Self { guest: 0, offset: 0, hash: None }
+    }
+}
+
+/// Why an image is not started.
+struct Refused {
+    reason: GuestReason,
+    detail: Detail,
+}
+
+impl Refused {
+    fn new(reason: GuestReason) -> Self {
+        Self { reason, detail: Detail::NONE }
+    }
+}
+
+impl From<ImageError> for Refused {
+    fn from(error: ImageError) -> Self {
+        Self::new(match error {
+            ImageError::Format { .. } | ImageError::Version { .. } => {
+                GuestReason::ImageFormatUnsupported
+            }
+            _ => GuestReason::ImageMalformed,
+        })
+    }
+}
+
+/// Bytes of the arena that a guest takes: manifest, image, and what the engine needs beside it.
+fn range_bytes(manifest_bytes: usize, header: &Header) -> Option<u32> {
+    let manifest = arena::align(manifest_bytes as u64)?;
+    let image = arena::align(header.image_bytes())?;
+    let working = arena::align(header.arena_bytes())?;
+    manifest.checked_add(image)?.checked_add(working)
+}
+
+impl<const GUESTS: usize> Core<'_, GUESTS> {
+    /// Finds room for a guest whose image begins with `header`.
+    ///
+    /// # Errors
+    /// What is needed and what is there, in bytes.
+    pub fn place(&self, manifest_bytes: usize, header: &Header) -> Result<Range, Detail> {
+        let capacity = self.arena.len() as u32;
+        let needed = range_bytes(manifest_bytes, header);
+        let needed = needed.ok_or(Detail::size(u32::MAX, capacity))?;
+        arena::place(capacity, self.ranges(), needed).map_err(|hole| {
+            let available = if needed > capacity { capacity } else { hole };
+            Detail::size(needed, available)
+        })
+    }
+
+    /// Does a piece of loading; answers whether there was one to do.
+    pub fn load_step<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
+        let Some(index) = self.guest_to_load() else { return false };
+        let stage = self.guests.get(index).map(|guest| guest.stage);
+        let result = match stage {
+            Some(Stage::Loaded) => self.instantiate(index, now_ms),
+            _ => self.load_piece(index, platform),
+        };
+        if let Err(refused) = result {
+            self.loader = Loader::idle();
+            self.refuse_start(index, refused, now_ms, platform);
+        }
+        true
+    }
+
+    /// The guest that the loader works for, or else the first that waits.
+    fn guest_to_load(&self) -> Option<usize> {
+        let current = usize::from(self.loader.guest);
+        let is_waiting = |guest: &Guest| matches!(guest.stage, Stage::Waiting | Stage::Loaded);
+        if self.loader.hash.is_some() && self.guests.get(current).is_some_and(is_waiting) {
+            return Some(current);
+        }
+        self.guests.iter().position(is_waiting)
+    }
+
+    fn load_piece<P: Platform>(&mut self, index: usize, platform: &mut P) -> Result<(), Refused> {
+        if self.loader.hash.is_none() || usize::from(self.loader.guest) != index {
+            return self.load_begin(index, platform);
+        }
+        let failed = |_| Refused::new(GuestReason::StorageFailed);
+        let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
+        let Some(range) = guest.range else { return Ok(()) };
+        let manifest_bytes = usize::from(guest.manifest_bytes);
+        let parts = parts(self.arena, range, manifest_bytes, guest.image_bytes as usize);
+        let offset = self.loader.offset as usize;
+        let rest = parts.image.get_mut(offset..).unwrap_or_default();
+        let bytes = rest.len().min(limits::LOAD_PIECE_BYTES);
+        let piece = rest.get_mut(..bytes).unwrap_or_default();
+        let from = image_offset(guest.manifest_bytes) + self.loader.offset;
+        Journal::image_read(platform.flash(), guest.slot, from, piece).map_err(failed)?;
+        self.loader.offset += bytes as u32;
+        let is_whole = self.loader.offset == guest.image_bytes;
+        if let Some(hash) = self.loader.hash.as_mut() {
+            hash.update(piece);
+        }
+        if !is_whole {
+            return Ok(());
+        }
+        let digest = self.loader.hash.take().map(Sha256::finalize);
+        if digest.is_none_or(|digest| digest[..] != guest.digest.0) {
+            return Err(Refused::new(GuestReason::DigestMismatch));
+        }
+        guest.stage = Stage::Loaded;
+        Ok(())
+    }
+
+    fn load_begin<P: Platform>(&mut self, index: usize, platform: &mut P) -> Result<(), Refused> {
+        let failed = |_| Refused::new(GuestReason::StorageFailed);
+        let Some(guest) = self.guests.get(index) else { return Ok(()) };
+        let (slot, manifest_bytes) = (guest.slot, guest.manifest_bytes);
+        let image_bytes = guest.image_bytes;
+        let mut head = [0; Header::BYTES];
+        let from = image_offset(manifest_bytes);
+        Journal::image_read(platform.flash(), slot, from, &mut head).map_err(failed)?;
+        let header = Header::decode(&head)?;
+        if header.image_bytes() != u64::from(image_bytes) {
+            return Err(Refused::new(GuestReason::ImageMalformed));
+        }
+        let range = self
+            .place(usize::from(manifest_bytes), &header)
+            .map_err(|detail| Refused { reason: GuestReason::ArenaTooSmall, detail })?;
+        let parts = parts(self.arena, range, usize::from(manifest_bytes), image_bytes as usize);
+        Journal::image_read(platform.flash(), slot, 2, parts.manifest).map_err(failed)?;
+        if let Some(guest) = self.guests.get_mut(index) {
+            guest.range = Some(range);
+        }
+        self.loader = Loader { guest: index as u8, offset: 0, hash: Some(Sha256::new()) };
+        Ok(())
+    }
+
+    /// Makes the image in the arena an instance, after what the manifest grants was checked.
+    fn instantiate(&mut self, index: usize, now_ms: u64) -> Result<(), Refused> {
+        let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
+        let Some(range) = guest.range else { return Ok(()) };
+        let manifest_bytes = usize::from(guest.manifest_bytes);
+        let parts = parts(self.arena, range, manifest_bytes, guest.image_bytes as usize);
+        let manifest = Manifest::decode(parts.manifest)
+            .map_err(|_| Refused::new(GuestReason::ManifestMalformed))?;
+        check_imports(&Image::parse(parts.image)?, &manifest)?;
+        let instance = Instance::load(parts.image, parts.working)
+            .map_err(|_| Refused::new(GuestReason::ImageMalformed))?;
+        guest.instance = Some(instance);
+        guest.stage = Stage::Ready;
+        guest.has_run = false;
+        guest.fuel_used = 0;
+        guest.slices = 0;
+        guest.host_calls = 0;
+        guest.started_at_ms = now_ms;
+        Ok(())
+    }
+
+    fn refuse_start<P: Platform>(
+        &mut self,
+        index: usize,
+        refused: Refused,
+        now_ms: u64,
+        platform: &mut P,
+    ) {
+        let Some(guest) = self.guests.get_mut(index) else { return };
+        guest.unload();
+        guest.set_state(GuestState::Refused, refused.reason, refused.detail);
+        let line = Line::new("guest ").id(&guest.app.0).text(" refused: ");
+        line.text(refused.reason.name()).show(platform);
+        if guest.previous.is_some() {
+            self.roll_back(index, now_ms, platform);
+        }
+    }
+}
+
+/// Each import must exist here and be granted.
+fn check_imports(image: &Image<'_>, manifest: &Manifest<'_>) -> Result<(), Refused> {
+    for index in 0..image.header.imports {
+        let import = image.import(index).and_then(import_by_number);
+        if !import.is_some_and(|import| manifest.capabilities.has(import.capability)) {
+            return Err(Refused::new(GuestReason::ImportRefused));
+        }
+    }
+    Ok(())
+}

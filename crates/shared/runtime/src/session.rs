@@ -1,0 +1,505 @@
+//! The session with the gateway: TLS, Hello to Welcome, back-off. What the messages of an open
+//! session do is in [`crate::inbox`] and [`crate::outbox`].
+
+use wasmbed_tls::{Client, Config, State};
+use wasmbed_wire::{ALPN_512, DeviceMessage, Enroll, GatewayMessage, Hello, MINOR, Welcome};
+use zeroize::Zeroize;
+
+use crate::console::Line;
+use crate::core_state::Core;
+use crate::keys;
+use crate::limits;
+use crate::outbox::{self, Due, Sent};
+use crate::platform::Platform;
+
+/// Where the session is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// The connection is gone; when to try again is not decided yet.
+    Lost,
+    /// No connection until then.
+    Down {
+        /// When to try again.
+        retry_at_ms: u64,
+    },
+    /// The transport was asked for a connection.
+    Connecting,
+    /// The transport has a connection; TLS has to be started.
+    Connected,
+    /// TLS handshake.
+    Handshake,
+    /// Hello was sent, or is about to be.
+    Hello,
+    /// Enroll was sent, or is about to be.
+    Enrolling,
+    /// Welcome came.
+    Ready,
+    /// The transport has to close.
+    Closing,
+}
+
+/// The session.
+pub struct Session {
+    pub phase: Phase,
+    pub tls: Client,
+    /// Since when the phase lasts.
+    pub since_ms: u64,
+    /// Connections in a row that did not last.
+    attempts: u8,
+    /// What the gateway asked for when it refused.
+    retry_ms: u32,
+    /// Bytes of the outgoing frame, and how many of them TLS has taken.
+    frame_bytes: u16,
+    frame_taken: u16,
+    /// Whether Hello or Enroll has to be written.
+    is_opening_due: bool,
+    heartbeat_ms: u32,
+    pub heartbeat_at_ms: u64,
+    /// Last time that the transport took bytes, and whether it did since.
+    progress_at_ms: u64,
+    pub has_progress: bool,
+    /// Wall clock at a time since boot, both in milliseconds.
+    told: Option<(u64, u64)>,
+}
+
+impl Session {
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Down { retry_at_ms: 0 },
+            tls: Client::new(),
+            since_ms: 0,
+            attempts: 0,
+            retry_ms: 0,
+            frame_bytes: 0,
+            frame_taken: 0,
+            is_opening_due: false,
+            heartbeat_ms: 0,
+            heartbeat_at_ms: 0,
+            progress_at_ms: 0,
+            has_progress: false,
+            told: None,
+        }
+    }
+
+    pub fn enter(&mut self, phase: Phase, now_ms: u64) {
+        self.phase = phase;
+        self.since_ms = now_ms;
+    }
+
+    /// Wall-clock seconds, once the gateway told them.
+    fn unix_s(&self, now_ms: u64) -> Option<u64> {
+        let (unix_ms, at_ms) = self.told?;
+        Some((unix_ms + now_ms.saturating_sub(at_ms)) / 1000)
+    }
+
+    /// Whether messages can be exchanged.
+    pub fn is_talking(&self) -> bool {
+        matches!(self.phase, Phase::Hello | Phase::Enrolling | Phase::Ready)
+    }
+
+    /// Whether the last frame is on its way.
+    pub fn is_drained(&self) -> bool {
+        self.frame_bytes == 0 && self.tls.outgoing().is_empty()
+    }
+
+    /// Whether a frame waits for TLS although the transport took everything.
+    pub fn is_held_back(&self) -> bool {
+        self.is_talking()
+            && self.frame_bytes != 0
+            && self.tls.outgoing().is_empty()
+            && self.tls.state() == State::Open
+    }
+
+    /// When the phase is over at the latest.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        let bound_ms = match self.phase {
+            Phase::Lost | Phase::Connected => 0,
+            Phase::Down { retry_at_ms } => return Some(retry_at_ms),
+            Phase::Connecting => limits::CONNECT_MS_MAX,
+            Phase::Handshake => limits::HANDSHAKE_MS_MAX,
+            Phase::Hello | Phase::Enrolling => limits::ANSWER_MS_MAX,
+            Phase::Closing => return None,
+            Phase::Ready => {
+                let stall = self.progress_at_ms + limits::STALL_MS_MAX;
+                let is_waiting = !self.tls.outgoing().is_empty();
+                return Some(if is_waiting { stall } else { self.heartbeat_at_ms });
+            }
+        };
+        Some(self.since_ms + bound_ms)
+    }
+
+    /// The connection is gone, or was never made.
+    pub fn lost(&mut self, now_ms: u64) {
+        let was_long = self.phase == Phase::Ready
+            && now_ms.saturating_sub(self.since_ms) >= limits::HEALTHY_MS;
+        if was_long {
+            self.attempts = 0;
+        }
+        self.drop_frame();
+        self.enter(Phase::Lost, now_ms);
+    }
+
+    fn drop_frame(&mut self) {
+        (self.frame_bytes, self.frame_taken) = (0, 0);
+        self.is_opening_due = false;
+    }
+
+    /// Ends the session; the transport closes after the last bytes.
+    pub fn close(&mut self, now_ms: u64) {
+        if self.phase == Phase::Ready && now_ms.saturating_sub(self.since_ms) >= limits::HEALTHY_MS
+        {
+            self.attempts = 0;
+        }
+        self.tls.close();
+        self.drop_frame();
+        self.enter(Phase::Closing, now_ms);
+    }
+
+    /// Chooses when to connect again: twice as long after each failure, half of it by chance, so
+    /// that a fleet does not come back at the same moment.
+    fn back_off<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
+        let longest = limits::RECONNECT_MS_MIN << self.attempts.min(8);
+        let longest = longest.min(limits::RECONNECT_MS_MAX);
+        self.attempts = self.attempts.saturating_add(1);
+        let mut random = [0; 4];
+        // Without entropy there is no session anyway; waiting the longest time harms nobody.
+        let part = match platform.entropy(&mut random) {
+            Ok(()) => u32::from_le_bytes(random) % (longest / 2 + 1),
+            Err(_) => longest / 2,
+        };
+        let wait_ms = (longest / 2 + part).max(self.retry_ms);
+        self.retry_ms = 0;
+        self.enter(Phase::Down { retry_at_ms: now_ms + u64::from(wait_ms) }, now_ms);
+    }
+
+    /// Advances by one bounded step; answers whether there is more to do at once.
+    pub fn step<P: Platform, const GUESTS: usize>(
+        &mut self,
+        core: &mut Core<'_, GUESTS>,
+        key: &wasmbed_curve::ed25519::Key,
+        now_ms: u64,
+        platform: &mut P,
+    ) -> bool {
+        if core::mem::take(&mut self.has_progress) || self.tls.outgoing().is_empty() {
+            self.progress_at_ms = now_ms;
+        }
+        match self.phase {
+            Phase::Lost => self.back_off(now_ms, platform),
+            Phase::Down { retry_at_ms } => {
+                if retry_at_ms <= now_ms && core.provisioning.record().is_some() {
+                    self.enter(Phase::Connecting, now_ms);
+                }
+                return false;
+            }
+            Phase::Connecting => {
+                if self.is_late(now_ms) {
+                    self.enter(Phase::Closing, now_ms);
+                }
+                return false;
+            }
+            Phase::Closing => return false,
+            Phase::Connected => return self.start_tls(now_ms, platform),
+            Phase::Handshake | Phase::Hello | Phase::Enrolling | Phase::Ready => {
+                return self.talk(core, key, now_ms, platform);
+            }
+        }
+        true
+    }
+
+    fn is_late(&self, now_ms: u64) -> bool {
+        self.deadline_ms().is_some_and(|deadline| deadline <= now_ms)
+    }
+
+    fn start_tls<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
+        let mut random = [0; wasmbed_tls::limits::ENTROPY_BYTES];
+        if platform.entropy(&mut random).is_err() {
+            Line::new("no entropy: no session").show(platform);
+            self.close(now_ms);
+            return false;
+        }
+        self.tls.start(&random);
+        random.zeroize();
+        self.enter(Phase::Handshake, now_ms);
+        true
+    }
+
+    fn talk<P: Platform, const GUESTS: usize>(
+        &mut self,
+        core: &mut Core<'_, GUESTS>,
+        key: &wasmbed_curve::ed25519::Key,
+        now_ms: u64,
+        platform: &mut P,
+    ) -> bool {
+        let has_worked = self.step_tls(core, key, now_ms);
+        if self.tls.state() == State::Open && self.phase == Phase::Handshake {
+            core.counters.handshakes = core.counters.handshakes.wrapping_add(1);
+            self.enter(Phase::Hello, now_ms);
+            self.is_opening_due = true;
+        }
+        if self.is_talking() && self.take_frame(core, now_ms, platform) {
+            return true;
+        }
+        if let State::Closed(why) = self.tls.state() {
+            self.show_closed(why, platform);
+            self.close(now_ms);
+            return false;
+        }
+        let is_stalled = now_ms.saturating_sub(self.progress_at_ms) >= limits::STALL_MS_MAX;
+        let is_late = if self.phase == Phase::Ready { is_stalled } else { self.is_late(now_ms) };
+        if is_late {
+            Line::new("session closed: no answer").show(platform);
+            self.close(now_ms);
+        }
+        has_worked
+    }
+
+    fn step_tls<const GUESTS: usize>(
+        &mut self,
+        core: &Core<'_, GUESTS>,
+        key: &wasmbed_curve::ed25519::Key,
+        now_ms: u64,
+    ) -> bool {
+        let Some(record) = core.provisioning.record() else { return false };
+        let mut pins = [[0; 32]; wasmbed_wire::limits::PINS_MAX];
+        let mut count = 0;
+        for (target, pin) in pins.iter_mut().zip(record.ca_pins.iter()) {
+            *target = pin.0;
+            count += 1;
+        }
+        let config = Config {
+            key,
+            pins: pins.get(..count).unwrap_or_default(),
+            server_name: record.gateway_name,
+            alpn: &[ALPN_512.as_bytes()],
+        };
+        let unix_s = self.unix_s(now_ms);
+        self.tls.step(&config, unix_s)
+    }
+
+    fn show_closed<P: Platform>(&self, why: wasmbed_tls::Closed, platform: &mut P) {
+        let line = Line::new("session closed: ");
+        match why {
+            wasmbed_tls::Closed::Local => line.text("by this device"),
+            wasmbed_tls::Closed::Peer => line.text("by the gateway"),
+            wasmbed_tls::Closed::PeerAlert(alert) => line.text("alert ").number(alert.into()),
+            wasmbed_tls::Closed::Failed(error) => {
+                line.text("gateway not believed, alert ").number(error.alert().into())
+            }
+        }
+        .show(platform);
+    }
+
+    /// Handles the first whole frame, in place; answers whether there was one.
+    fn take_frame<P: Platform, const GUESTS: usize>(
+        &mut self,
+        core: &mut Core<'_, GUESTS>,
+        now_ms: u64,
+        platform: &mut P,
+    ) -> bool {
+        let received = self.tls.plaintext();
+        let Some((prefix, rest)) = received.split_first_chunk() else { return false };
+        let body_bytes = usize::from(u16::from_be_bytes(*prefix));
+        if body_bytes == 0 || body_bytes > wasmbed_wire::limits::FRAME_BODY_BYTES_MAX {
+            Line::new("session closed: malformed frame").show(platform);
+            self.close(now_ms);
+            return false;
+        }
+        let Some(body) = rest.get(..body_bytes) else { return false };
+        let effect = match GatewayMessage::decode(body) {
+            Ok(message) => {
+                core.counters.messages = core.counters.messages.wrapping_add(1);
+                if self.phase == Phase::Ready {
+                    core.handle(&message, now_ms, platform);
+                }
+                Effect::of(self.phase, &message)
+            }
+            // A newer gateway may say more than this version understands.
+            Err(wasmbed_wire::DecodeError::UnknownTag(_)) => Effect::Nothing,
+            Err(_) => Effect::Malformed,
+        };
+        self.tls.consume(prefix.len() + body_bytes);
+        self.apply(effect, core, now_ms, platform);
+        true
+    }
+
+    fn apply<P: Platform, const GUESTS: usize>(
+        &mut self,
+        effect: Effect,
+        core: &mut Core<'_, GUESTS>,
+        now_ms: u64,
+        platform: &mut P,
+    ) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Welcome { epoch, unix_ms, heartbeat_ms } => {
+                self.welcome(epoch, unix_ms, heartbeat_ms, core, now_ms, platform);
+            }
+            Effect::Enroll => {
+                self.enter(Phase::Enrolling, now_ms);
+                self.is_opening_due = true;
+            }
+            Effect::Refused { reason, retry_ms } => {
+                Line::new("refused: ").text(reason.name()).show(platform);
+                self.retry_ms = retry_ms.min(limits::RECONNECT_MS_MAX);
+                self.close(now_ms);
+            }
+            Effect::Malformed => {
+                Line::new("session closed: unexpected message").show(platform);
+                self.close(now_ms);
+            }
+        }
+    }
+
+    fn welcome<P: Platform, const GUESTS: usize>(
+        &mut self,
+        epoch: u64,
+        unix_ms: u64,
+        heartbeat_ms: u32,
+        core: &mut Core<'_, GUESTS>,
+        now_ms: u64,
+        platform: &mut P,
+    ) {
+        let unix_s = unix_ms / 1000;
+        if self.tls.validity().is_some_and(|validity| validity.check(unix_s).is_err()) {
+            Line::new("gateway certificate is not valid at the time it told").show(platform);
+            self.close(now_ms);
+            return;
+        }
+        self.told = Some((unix_ms, now_ms));
+        self.heartbeat_ms = heartbeat_ms.clamp(limits::HEARTBEAT_MS_MIN, limits::HEARTBEAT_MS_MAX);
+        self.heartbeat_at_ms = now_ms;
+        self.enter(Phase::Ready, now_ms);
+        core.welcome(epoch, unix_s, platform);
+        Line::new("session open, epoch ").number(epoch).show(platform);
+    }
+
+    /// Writes what is due into the session, one record at most.
+    pub fn fill<P: Platform, const GUESTS: usize>(
+        &mut self,
+        core: &mut Core<'_, GUESTS>,
+        frame: &mut [u8],
+        now_ms: u64,
+        platform: &mut P,
+    ) {
+        if !self.is_talking() || self.tls.state() != State::Open || !self.tls.outgoing().is_empty()
+        {
+            return;
+        }
+        if self.frame_bytes == 0 {
+            self.frame_bytes = self.next_frame(core, frame, now_ms, platform) as u16;
+            self.frame_taken = 0;
+        }
+        let rest = frame.get(usize::from(self.frame_taken)..usize::from(self.frame_bytes));
+        self.frame_taken += self.tls.write(rest.unwrap_or_default()) as u16;
+        if self.frame_taken >= self.frame_bytes {
+            (self.frame_bytes, self.frame_taken) = (0, 0);
+        }
+    }
+
+    fn next_frame<P: Platform, const GUESTS: usize>(
+        &mut self,
+        core: &mut Core<'_, GUESTS>,
+        frame: &mut [u8],
+        now_ms: u64,
+        platform: &mut P,
+    ) -> usize {
+        if self.phase != Phase::Ready {
+            if !core::mem::take(&mut self.is_opening_due) {
+                return 0;
+            }
+            return self.opening_frame(core, frame);
+        }
+        let due = Due { is_heartbeat: self.heartbeat_at_ms <= now_ms };
+        match core.next_frame(due, now_ms, frame, platform) {
+            Sent::Nothing => 0,
+            Sent::Frame(bytes) => bytes,
+            Sent::Heartbeat(bytes) => {
+                self.heartbeat_at_ms = now_ms + u64::from(self.heartbeat_ms);
+                bytes
+            }
+        }
+    }
+
+    /// Hello or Enroll.
+    fn opening_frame<const GUESTS: usize>(
+        &self,
+        core: &Core<'_, GUESTS>,
+        frame: &mut [u8],
+    ) -> usize {
+        let Some(record) = core.provisioning.record() else { return 0 };
+        let message = if self.phase == Phase::Enrolling {
+            DeviceMessage::Enroll(Enroll { token: record.token })
+        } else {
+            DeviceMessage::Hello(Hello {
+                board: core.facts.board,
+                firmware: core.facts.firmware,
+                dtb_digest: core.facts.dtb_digest,
+                minor_min: 0,
+                minor_max: MINOR,
+                budget: core.budget(),
+                boot_count: core.boot.count,
+                reset_reason: core.facts.reset_reason,
+                fault: core.facts.fault,
+                namespace: record.namespace,
+                image_format: Core::<GUESTS>::image_format(),
+                last_epoch: core.boot.last_epoch,
+            })
+        };
+        outbox::frame(&message, frame).unwrap_or(0)
+    }
+}
+
+/// What a message does to the session, free of the buffer it lay in.
+enum Effect {
+    Nothing,
+    Welcome { epoch: u64, unix_ms: u64, heartbeat_ms: u32 },
+    Enroll,
+    Refused { reason: wasmbed_wire::RefusedReason, retry_ms: u32 },
+    Malformed,
+}
+
+impl Effect {
+    fn of(phase: Phase, message: &GatewayMessage<'_>) -> Self {
+        match (phase, message) {
+            (_, GatewayMessage::Refused(refused)) => {
+                Self::Refused { reason: refused.reason, retry_ms: refused.retry_ms }
+            }
+            (
+                Phase::Hello | Phase::Enrolling,
+                GatewayMessage::Welcome(Welcome { epoch, unix_ms, heartbeat_ms, .. }),
+            ) => Self::Welcome { epoch: *epoch, unix_ms: *unix_ms, heartbeat_ms: *heartbeat_ms },
+            (Phase::Hello, GatewayMessage::EnrollRequired(_)) => Self::Enroll,
+            (_, GatewayMessage::Welcome(_) | GatewayMessage::EnrollRequired(_)) => Self::Malformed,
+            (Phase::Ready, _) => Self::Nothing,
+            // Anything else before Welcome: the gateway is broken, and a device never guesses.
+            _ => Self::Malformed,
+        }
+    }
+}
+
+impl<const GUESTS: usize> Core<'_, GUESTS> {
+    /// A session began: everything held is reported, and what is wanted is not known yet.
+    fn welcome<P: Platform>(&mut self, epoch: u64, unix_s: u64, platform: &mut P) {
+        self.is_desired_known = false;
+        for guest in &mut self.guests {
+            guest.is_report_due = guest.is_held;
+        }
+        for refusal in &mut self.refusals {
+            refusal.is_report_due = refusal.is_held;
+        }
+        self.install.is_request_due = false;
+        if epoch > self.boot.last_epoch {
+            self.boot.last_epoch = epoch;
+            if self.boot.write(&mut self.journal, platform).is_ok() {
+                self.count_store();
+            }
+        }
+        let known = crate::store::read_time(&mut self.journal, platform).unwrap_or(0);
+        let value = unix_s.to_le_bytes();
+        if unix_s >= known + limits::TIME_STORE_S
+            && self.journal.store(platform.flash(), keys::TIME, &value).is_ok()
+        {
+            self.count_store();
+        }
+    }
+}

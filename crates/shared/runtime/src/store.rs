@@ -1,0 +1,168 @@
+//! What the runtime keeps in the journal beside images: identity, provisioning, boot record, last
+//! known time, the generation table and the set of stopped slots.
+
+use wasmbed_journal::{Error, Journal};
+use wasmbed_wire::AppId;
+use wasmbed_wire::limits::PROVISIONING_BYTES_MAX;
+
+use crate::keys;
+use crate::limits;
+use crate::platform::Platform;
+
+/// What changes at each boot and session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct BootRecord {
+    /// Starts since the journal was made.
+    pub count: u32,
+    /// Highest session epoch seen.
+    pub last_epoch: u64,
+    /// Highest id of a command carried out.
+    pub last_command: u64,
+    /// Whether the device was told to restart.
+    pub is_commanded: bool,
+}
+
+const BOOT_BYTES: usize = 21;
+
+impl BootRecord {
+    /// Reads the record; an absent one is that of a new device.
+    pub fn read<P: Platform>(journal: &mut Journal, platform: &mut P) -> Result<Self, Error> {
+        let mut bytes = [0; BOOT_BYTES];
+        match journal.fetch(platform.flash(), keys::BOOT, &mut bytes)? {
+            None => Ok(Self::default()),
+            Some(BOOT_BYTES) => {
+                let [a, b, c, d, rest @ ..] = bytes;
+                let (epoch, rest) = rest.split_first_chunk::<8>().ok_or(Error::Damaged)?;
+                let (command, rest) = rest.split_first_chunk::<8>().ok_or(Error::Damaged)?;
+                Ok(Self {
+                    count: u32::from_le_bytes([a, b, c, d]),
+                    last_epoch: u64::from_le_bytes(*epoch),
+                    last_command: u64::from_le_bytes(*command),
+                    is_commanded: rest == [1],
+                })
+            }
+            Some(_) => Err(Error::Damaged),
+        }
+    }
+
+    /// Keeps the record.
+    pub fn write<P: Platform>(&self, journal: &mut Journal, platform: &mut P) -> Result<(), Error> {
+        let mut bytes = [0; BOOT_BYTES];
+        bytes[..4].copy_from_slice(&self.count.to_le_bytes());
+        bytes[4..12].copy_from_slice(&self.last_epoch.to_le_bytes());
+        bytes[12..20].copy_from_slice(&self.last_command.to_le_bytes());
+        bytes[20] = u8::from(self.is_commanded);
+        journal.store(platform.flash(), keys::BOOT, &bytes)
+    }
+}
+
+/// The provisioning record as it was written; decoded where it is needed.
+#[derive(Debug)]
+pub struct ProvisioningBytes {
+    bytes: [u8; PROVISIONING_BYTES_MAX],
+    used: u16,
+}
+
+impl ProvisioningBytes {
+    pub const fn none() -> Self {
+        Self { bytes: [0; PROVISIONING_BYTES_MAX], used: 0 }
+    }
+
+    pub fn read<P: Platform>(
+        &mut self,
+        journal: &mut Journal,
+        platform: &mut P,
+    ) -> Result<(), Error> {
+        let found = journal.fetch(platform.flash(), keys::PROVISIONING, &mut self.bytes)?;
+        self.used = found.unwrap_or(0) as u16;
+        Ok(())
+    }
+
+    /// The record, if there is one that can be read.
+    pub fn record(&self) -> Option<wasmbed_wire::Provisioning<'_>> {
+        let bytes = self.bytes.get(..usize::from(self.used))?;
+        wasmbed_wire::Provisioning::decode(bytes).ok()
+    }
+}
+
+/// Why a generation is not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GenerationError {
+    /// A higher one was installed before.
+    TooLow,
+    /// Another application would need an entry and there is none.
+    TableFull,
+    /// The journal failed.
+    Journal,
+}
+
+/// Where an application stands in the generation table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GenerationEntry {
+    index: u8,
+    known: Option<u64>,
+}
+
+/// Looks an application up, and checks that `generation` is not lower than the one known.
+pub fn check_generation<P: Platform>(
+    journal: &mut Journal,
+    platform: &mut P,
+    app: AppId,
+    generation: u64,
+) -> Result<GenerationEntry, GenerationError> {
+    let mut free = None;
+    for index in 0..limits::GENERATIONS {
+        let mut bytes = [0; 24];
+        match journal.fetch(platform.flash(), keys::generation(index), &mut bytes) {
+            Ok(Some(24)) => {
+                let (id, rest) = bytes.split_at(16);
+                if id != app.0 {
+                    continue;
+                }
+                let known = rest.first_chunk().copied().map_or(0, u64::from_le_bytes);
+                if generation < known {
+                    return Err(GenerationError::TooLow);
+                }
+                return Ok(GenerationEntry { index, known: Some(known) });
+            }
+            Ok(None) => free = free.or(Some(index)),
+            Ok(Some(_)) | Err(_) => return Err(GenerationError::Journal),
+        }
+    }
+    let index = free.ok_or(GenerationError::TableFull)?;
+    Ok(GenerationEntry { index, known: None })
+}
+
+/// Remembers `generation`, unless it is known already. Answers whether a store was made.
+pub fn keep_generation<P: Platform>(
+    journal: &mut Journal,
+    platform: &mut P,
+    app: AppId,
+    generation: u64,
+) -> Result<bool, GenerationError> {
+    let entry = check_generation(journal, platform, app, generation)?;
+    if entry.known == Some(generation) {
+        return Ok(false);
+    }
+    let mut bytes = [0; 24];
+    bytes[..16].copy_from_slice(&app.0);
+    bytes[16..].copy_from_slice(&generation.to_le_bytes());
+    journal
+        .store(platform.flash(), keys::generation(entry.index), &bytes)
+        .map_err(|_| GenerationError::Journal)?;
+    Ok(true)
+}
+
+/// Reads the set of slots whose guest shall not run.
+pub fn read_stopped<P: Platform>(journal: &mut Journal, platform: &mut P) -> Result<u16, Error> {
+    let mut bytes = [0; 2];
+    journal.fetch(platform.flash(), keys::STOPPED, &mut bytes)?;
+    Ok(u16::from_le_bytes(bytes))
+}
+
+/// Reads the last known wall-clock time in seconds; 0 if there is none.
+pub fn read_time<P: Platform>(journal: &mut Journal, platform: &mut P) -> Result<u64, Error> {
+    let mut bytes = [0; 8];
+    journal.fetch(platform.flash(), keys::TIME, &mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
