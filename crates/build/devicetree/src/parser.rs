@@ -159,6 +159,9 @@ fn item(lexer: &mut Lexer, node: &mut Node, depth: usize) -> Result<(), Error> {
 }
 
 fn add_property(node: &mut Node, property: Property) -> Result<(), Error> {
+    if property.name.contains('@') {
+        return Err(Error::new(&property.place, "a property name has no @"));
+    }
     if !node.children.is_empty() {
         return Err(Error::new(&property.place, "properties must stand before child nodes"));
     }
