@@ -56,12 +56,8 @@ impl Device {
 
     /// Steps until there is nothing left to do.
     pub fn settle(&mut self) {
-        let config = Config {
-            key: &self.key,
-            pins: &self.pins,
-            server_name: NAME,
-            alpn: PROTOCOLS,
-        };
+        let config =
+            Config { key: &self.key, pins: &self.pins, server_name: NAME, alpn: PROTOCOLS };
         while self.client.step(&config, self.now_unix) {}
     }
 

@@ -67,7 +67,12 @@ impl ClientCertVerifier for OneDevice {
 
 /// A gateway's connection. `record_bytes` is the most it puts in a record, header included in the
 /// way rustls counts.
-fn server(fleet: &Fleet, device: &[u8; 32], record_bytes: usize, tickets: usize) -> ServerConnection {
+fn server(
+    fleet: &Fleet,
+    device: &[u8; 32],
+    record_bytes: usize,
+    tickets: usize,
+) -> ServerConnection {
     let provider = CryptoProvider::clone(&aws_lc_rs::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
