@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
@@ -122,6 +122,8 @@ pub struct Crash {
     pub exit: Option<Exit>,
     /// The last words of the firmware about a panic or fault, or of QEMU.
     pub message: Option<String>,
+    /// When.
+    pub time: SystemTime,
 }
 
 impl std::fmt::Display for Crash {
@@ -207,6 +209,13 @@ impl Board {
     /// Its cable, where the board has Ethernet.
     pub fn cable(&self) -> Option<&Cable> {
         self.cable.as_deref()
+    }
+
+    /// Plugs its cable or its serial line in or out.
+    pub fn set_plugged(&self, is_plugged: bool) {
+        if let Some(cable) = &self.cable {
+            cable.set_plugged(is_plugged);
+        }
     }
 
     /// Where its files are.

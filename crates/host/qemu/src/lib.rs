@@ -12,6 +12,7 @@ mod provision;
 mod qmp;
 #[cfg(test)]
 mod scratch;
+mod service;
 mod socket;
 
 pub use board::{
@@ -25,3 +26,4 @@ pub use flash::{FlashCounters, FlashError, FlashFile, FlashServer};
 pub use process::Exit;
 pub use provision::{Provision, ProvisionError, provision};
 pub use qmp::{Event, Qmp, QmpError};
+pub use service::{Config, Error, run};

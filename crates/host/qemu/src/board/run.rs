@@ -3,6 +3,7 @@
 use std::io;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -58,7 +59,8 @@ pub(super) async fn run(wiring: &Wiring, orders: &mut mpsc::Receiver<Order>) -> 
     let (mut process, readers) = match spawn(wiring, &messages) {
         Ok(started) => started,
         Err(error) => {
-            return Ending::Crashed(Crash { exit: None, message: Some(error.to_string()) });
+            let message = Some(error.to_string());
+            return Ending::Crashed(Crash { exit: None, message, time: SystemTime::now() });
         }
     };
     wiring.status.send_modify(|status| status.pid = Some(process.pid()));
@@ -73,7 +75,7 @@ pub(super) async fn run(wiring: &Wiring, orders: &mut mpsc::Receiver<Order>) -> 
         Ok(()) => Ending::Stopped,
         Err(trouble) => {
             let message = last_words(wiring, &mark, &messages).or(trouble);
-            Ending::Crashed(Crash { exit: Some(exit), message })
+            Ending::Crashed(Crash { exit: Some(exit), message, time: SystemTime::now() })
         }
     }
 }
