@@ -1,0 +1,203 @@
+//! The collector: removes dependents whose owners are gone, and what is left in namespaces that
+//! are going. Sleeps while there is neither.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::kind::{Kind, View};
+use crate::object::{self, meta, meta_mut, owner_references};
+use crate::remove::{Options, Propagation, remove};
+use crate::server::Core;
+use crate::status::Refusal;
+use crate::store::{Key, Range};
+use crate::write::Change;
+
+const FOREGROUND: &str = "foregroundDeletion";
+
+/// Works until shutdown.
+pub(crate) async fn run(core: Arc<Core>) {
+    loop {
+        if let Err(refusal) = pass(&core).await {
+            tracing::warn!(reason = refusal.message, "collector: pass");
+        }
+        tokio::select! {
+            () = core.store.orphaned.notified() => {}
+            () = core.shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn pass(core: &Core) -> Result<(), Refusal> {
+    for owner in core.store.orphaned_owners().map_err(Refusal::internal)? {
+        if collect(core, &owner).await? {
+            core.store.mark_orphaned(&owner, false).map_err(Refusal::internal)?;
+        }
+    }
+    let going: Vec<String> = core.going_namespaces();
+    for namespace in going {
+        empty(core, &namespace).await?;
+    }
+    Ok(())
+}
+
+/// Deals with the dependents of one owner; true if nothing is left to do.
+async fn collect(core: &Core, owner: &str) -> Result<bool, Refusal> {
+    let dependents = core.store.dependents(owner).map_err(Refusal::internal)?;
+    let mut waiting: Option<(Arc<Kind>, Key)> = None;
+    for key in &dependents {
+        let Some(kind) = core.kinds.stored(&key.resource).cloned() else { continue };
+        let Some(stored) = core.store.get(key).map_err(Refusal::internal)? else { continue };
+        let object = object::parse(&stored.json)?;
+        let reference = owner_references(&object).iter().find(|one| one["uid"] == owner);
+        let is_waiting =
+            reference.and_then(|one| core.owner(&key.namespace, one)).filter(|found| {
+                object::is_going(&found.2) && object::finalizers(&found.2).contains(&FOREGROUND)
+            });
+        let propagation = if let Some((kind, key, _)) = is_waiting {
+            waiting = Some((kind, key));
+            Propagation::Foreground
+        } else if reference.is_some_and(|one| !core.is_absent(&key.namespace, one)) {
+            // The owner is there and not going, or of a kind that is not served here.
+            continue;
+        } else {
+            Propagation::Background
+        };
+        let has_other = owner_references(&object)
+            .iter()
+            .any(|one| one["uid"] != owner && !core.is_absent(&key.namespace, one));
+        if has_other {
+            core.forget_owner(key, owner).await?;
+        } else if !object::is_going(&object) {
+            let options = Options::internal(meta(&object, "uid"), propagation);
+            ignore_missing(remove(core, &kind, key.clone(), &options).await.map(|_| ()))?;
+        }
+    }
+    let left = core.store.dependents(owner).map_err(Refusal::internal)?;
+    match (waiting, left.is_empty()) {
+        (Some((kind, key)), true) => {
+            release(core, &kind, key).await?;
+            Ok(true)
+        }
+        (Some(_), false) => Ok(false),
+        // What is held by finalizers is marked; nothing more to do for a gone owner.
+        (None, _) => Ok(true),
+    }
+}
+
+/// Removes the finalizer that waited for dependents.
+async fn release(core: &Core, kind: &Kind, key: Key) -> Result<(), Refusal> {
+    let mut change = Change::internal(kind, key);
+    let update = &mut |live: &Value| {
+        let mut next = live.clone();
+        if let Some(held) = meta_mut(&mut next).get_mut("finalizers").and_then(Value::as_array_mut)
+        {
+            held.retain(|one| one != FOREGROUND);
+        }
+        Ok(next)
+    };
+    ignore_missing(change.update(core, update).await.map(|_| ()))
+}
+
+/// Removes everything in a namespace that is going, and then the namespace.
+async fn empty(core: &Core, namespace: &str) -> Result<(), Refusal> {
+    let mut left = 0_usize;
+    let resources: BTreeSet<_> = core
+        .kinds
+        .iter()
+        .filter(|kind| kind.is_namespaced && kind.view == View::Stored)
+        .map(|kind| kind.resource.clone())
+        .collect();
+    for resource in resources {
+        let Some(kind) = core.kinds.stored(&resource).cloned() else { continue };
+        let mut keys = Vec::new();
+        let snapshot = core.store.snapshot().map_err(Refusal::internal)?;
+        let range = Range::new(&resource, Some(namespace));
+        snapshot
+            .scan(&range, |key, _| {
+                keys.push(key);
+                true
+            })
+            .map_err(Refusal::internal)?;
+        drop(snapshot);
+        for key in keys {
+            let options = Options::internal("", Propagation::Background);
+            ignore_missing(remove(core, &kind, key.clone(), &options).await.map(|_| ()))?;
+            left += usize::from(core.store.get(&key).map_err(Refusal::internal)?.is_some());
+        }
+    }
+    if left > 0 {
+        // Objects with finalizers: each removal wakes the collector again.
+        return Ok(());
+    }
+    let Some(kind) = core.kinds.find("", "v1", "namespaces").cloned() else { return Ok(()) };
+    let key = Key {
+        resource: kind.resource.clone(),
+        namespace: String::new(),
+        name: namespace.to_owned(),
+    };
+    let mut change = Change::internal(&kind, key);
+    let update = &mut |live: &Value| {
+        let mut next = live.clone();
+        next["spec"] = json!({"finalizers": []});
+        Ok(next)
+    };
+    ignore_missing(change.update(core, update).await.map(|_| ()))?;
+    core.namespace_gone(namespace);
+    Ok(())
+}
+
+fn ignore_missing(result: Result<(), Refusal>) -> Result<(), Refusal> {
+    match result {
+        Err(refusal) if refusal.code == 404 => Ok(()),
+        result => result,
+    }
+}
+
+impl Core {
+    /// The owner that a reference names, if it exists and is that very one.
+    fn owner(&self, namespace: &str, reference: &Value) -> Option<(Arc<Kind>, Key, Value)> {
+        let text = |field: &str| reference.get(field).and_then(Value::as_str).unwrap_or("");
+        let kind = self.kinds.find_kind(text("apiVersion"), text("kind"))?.clone();
+        let namespace = if kind.is_namespaced { namespace.to_owned() } else { String::new() };
+        let key = Key { resource: kind.resource.clone(), namespace, name: text("name").to_owned() };
+        let stored = self.store.get(&key).ok()??;
+        let object = object::parse(&stored.json).ok()?;
+        (meta(&object, "uid") == text("uid")).then_some((kind, key, object))
+    }
+
+    /// True if the kind of the owner is served here and there is no such object.
+    fn is_absent(&self, namespace: &str, reference: &Value) -> bool {
+        let text = |field: &str| reference.get(field).and_then(Value::as_str).unwrap_or("");
+        self.kinds.find_kind(text("apiVersion"), text("kind")).is_some()
+            && self.owner(namespace, reference).is_none()
+    }
+
+    /// Hands owners that do not exist to the collector, as their dependents must not stay.
+    pub(crate) fn check_owners(&self, namespace: &str, object: &Value) {
+        for reference in owner_references(object) {
+            let uid = reference.get("uid").and_then(Value::as_str).unwrap_or("");
+            if self.is_absent(namespace, reference) {
+                if let Err(error) = self.store.mark_orphaned(uid, true) {
+                    tracing::warn!(%error, "collector: remember an absent owner");
+                }
+            }
+        }
+    }
+
+    /// Removes a reference to an owner.
+    pub(crate) async fn forget_owner(&self, key: &Key, owner: &str) -> Result<(), Refusal> {
+        let Some(kind) = self.kinds.stored(&key.resource).cloned() else { return Ok(()) };
+        let mut change = Change::internal(&kind, key.clone());
+        let update = &mut |live: &Value| {
+            let mut next = live.clone();
+            let owners = meta_mut(&mut next).get_mut("ownerReferences");
+            if let Some(owners) = owners.and_then(Value::as_array_mut) {
+                owners.retain(|one| one["uid"] != owner);
+            }
+            Ok(next)
+        };
+        ignore_missing(change.update(self, update).await.map(|_| ()))
+    }
+}
