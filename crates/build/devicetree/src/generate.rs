@@ -5,8 +5,8 @@ use crate::board::{Board, Chip, Role, Uart, Uplink};
 use std::fmt::Write;
 
 /// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
-/// outlives it. Chosen: the record is 20 bytes long, and stacks want multiples of 8.
-const RESET_RECORD_BYTES: u32 = 24;
+/// outlives it. Chosen: the record is 28 bytes long, and stacks want multiples of 8.
+const RESET_RECORD_BYTES: u32 = 32;
 
 /// `memory.x` for `cortex-m-rt`: the loop's stack lies below that of interrupts, both at the end
 /// of the RAM, so that neither can be as long as the other allows without being noticed in size.
@@ -46,6 +46,12 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
     constant("Registers of SysTick.", "SYSTICK", "usize", format!("{:#010x}", board.systick));
     constant("First address of the RAM.", "RAM", "usize", format!("{:#010x}", board.ram.origin));
     constant("Length of the RAM.", "RAM_BYTES", "usize", board.ram.bytes.to_string());
+    constant(
+        "Room at the end of the RAM for the reason of a reset.",
+        "RESET_RECORD_BYTES",
+        "usize",
+        RESET_RECORD_BYTES.to_string(),
+    );
     constant("Guests at a time.", "GUEST_COUNT_MAX", "usize", board.guests.count_max.to_string());
     constant("Memory of all guests.", "ARENA_BYTES", "usize", board.guests.arena_bytes.to_string());
     constant("Stack of the loop.", "STACK_BYTES", "usize", board.guests.stack_bytes.to_string());

@@ -18,6 +18,7 @@ pub enum Part<'a> {
     /// A hexadecimal word with all its digits.
     Word(u32),
     /// An IPv4 address.
+    #[cfg(board_uplink = "ethernet")]
     Address([u8; 4]),
 }
 
@@ -35,6 +36,7 @@ pub fn spell(part: Part<'_>, emit: &mut impl FnMut(&[u8])) {
             }
             emit(&digits);
         }
+        #[cfg(board_uplink = "ethernet")]
         Part::Address(address) => {
             for (index, byte) in address.into_iter().enumerate() {
                 if index > 0 {

@@ -2,13 +2,13 @@
 //!
 //! No state is trusted here and nothing is formatted by `core::fmt`.
 
-use crate::console::{Part, spell};
+use crate::console::{Part, say};
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 use core::ptr::{addr_of, addr_of_mut};
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::ExceptionFrame;
-use wasmbed_runtime::ResetReason;
+use wasmbed_wire::{FaultRecord, ResetReason};
 
 /// Says that a record was written before the reset and is not what the RAM held at power-on.
 const MAGIC: u32 = 0x5741_5352;
@@ -16,17 +16,15 @@ const MAGIC: u32 = 0x5741_5352;
 /// Why the board was reset, kept in RAM that start-up leaves alone.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Record {
+struct Record {
     magic: u32,
     kind: u32,
-    /// Program counter of a fault; line of a panic; number of an interrupt.
-    pub detail: u32,
-    /// Configurable fault status.
-    pub status: u32,
+    fault: [u32; 4],
     check: u32,
 }
 
-const REQUESTED: u32 = 1;
+const _: () = assert!(size_of::<Record>() <= crate::board::RESET_RECORD_BYTES);
+
 const PANIC: u32 = 2;
 const FAULT: u32 = 3;
 
@@ -37,9 +35,10 @@ unsafe extern "C" {
 }
 
 impl Record {
-    fn new(kind: u32, detail: u32, status: u32) -> Self {
-        let check = MAGIC ^ kind ^ detail.rotate_left(8) ^ status.rotate_left(16);
-        Self { magic: MAGIC, kind, detail, status, check }
+    /// A record of program counter, link register or line, fault status, address.
+    fn new(kind: u32, fault: [u32; 4]) -> Self {
+        let check = fault.iter().fold(MAGIC ^ kind, |sum, word| sum.rotate_left(7) ^ word);
+        Self { magic: MAGIC, kind, fault, check }
     }
 
     fn keep(self) {
@@ -47,27 +46,26 @@ impl Record {
         // the cell exists anywhere.
         unsafe { addr_of_mut!(_reset_record).cast::<Self>().write_volatile(self) };
     }
-
-    /// Takes the record of the last reset, so that the next one does not find it.
-    pub fn take() -> (ResetReason, Self) {
-        // SAFETY: called once, before anything that could write it; every bit pattern is a record.
-        let record = unsafe { addr_of!(_reset_record).cast::<Self>().read_volatile() };
-        let expected = Self::new(record.kind, record.detail, record.status);
-        Self::new(0, 0, 0).keep();
-        let is_kept = record.magic == MAGIC && record.check == expected.check;
-        let reason = match record.kind {
-            REQUESTED if is_kept => ResetReason::Requested,
-            PANIC if is_kept => ResetReason::Panic,
-            FAULT if is_kept => ResetReason::Fault,
-            _ => ResetReason::PowerOn,
-        };
-        (reason, record)
-    }
 }
 
-/// Restarts the board because it was asked to.
+/// Takes the record of the last reset, so that the next one does not find it.
+pub fn take() -> (ResetReason, Option<FaultRecord>) {
+    // SAFETY: called once, before anything that could write it; every bit pattern is a record.
+    let record = unsafe { addr_of!(_reset_record).cast::<Record>().read_volatile() };
+    Record::new(0, [0; 4]).keep();
+    let expected = Record::new(record.kind, record.fault);
+    let is_kept = record.magic == MAGIC && record.check == expected.check;
+    let reason = match record.kind {
+        PANIC if is_kept => ResetReason::Panic,
+        FAULT if is_kept => ResetReason::HardFault,
+        _ => return (ResetReason::PowerOn, None),
+    };
+    let [pc, lr, cfsr, address] = record.fault;
+    (reason, Some(FaultRecord { pc, lr, cfsr, address }))
+}
+
+/// Restarts the board because it was asked to. Nothing is kept here: who asked is in the journal.
 pub fn reboot() -> ! {
-    Record::new(REQUESTED, 0, 0).keep();
     SCB::sys_reset()
 }
 
@@ -77,7 +75,7 @@ fn shout(parts: &[Part<'_>]) {
     {
         use wasmbed_hal::Serial;
         let mut emit = |bytes: &[u8]| crate::ports::CONSOLE.write_now(bytes);
-        parts.iter().for_each(|part| spell(*part, &mut emit));
+        parts.iter().for_each(|part| crate::console::spell(*part, &mut emit));
         emit(b"\r\n");
     }
     #[cfg(board_uplink = "serial")]
@@ -92,7 +90,7 @@ pub fn unexpected_interrupt() {
     let number = active.saturating_sub(16);
     cortex_m::interrupt::disable();
     shout(&[Part::Text("fault: interrupt "), Part::Number(number.into()), Part::Text(" has no handler")]);
-    Record::new(FAULT, number, 0).keep();
+    Record::new(FAULT, [0, number, 0, 0]).keep();
     SCB::sys_reset()
 }
 
@@ -110,7 +108,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         Part::Text(" "),
         Part::Text(message),
     ]);
-    Record::new(PANIC, line, 0).keep();
+    Record::new(PANIC, [0, line, 0, 0]).keep();
     SCB::sys_reset()
 }
 
@@ -146,32 +144,23 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     for (name, value) in registers {
         shout(&[Part::Text("fault:"), Part::Text(name), Part::Word(value)]);
     }
-    Record::new(FAULT, frame.pc(), status).keep();
+    let address = scb.bfar.read();
+    Record::new(FAULT, [frame.pc(), frame.lr(), status, address]).keep();
     SCB::sys_reset()
 }
 
-/// The line about the last reset, if there is anything to say.
-pub fn last_reset(reason: ResetReason, record: &Record) -> Option<[Part<'static>; 4]> {
+/// Shows why the board was reset, if there is anything to say.
+pub fn show(reason: ResetReason, fault: Option<FaultRecord>) {
+    let Some(fault) = fault else { return };
     match reason {
-        ResetReason::Panic => Some([
-            Part::Text("last reset: panic, line "),
-            Part::Number(u64::from(record.detail)),
-            Part::Text(""),
-            Part::Text(""),
-        ]),
-        ResetReason::Fault => Some([
+        ResetReason::Panic => {
+            say(&[Part::Text("last reset: panic, line "), Part::Number(u64::from(fault.lr))]);
+        }
+        _ => say(&[
             Part::Text("last reset: fault, pc "),
-            Part::Word(record.detail),
+            Part::Word(fault.pc),
             Part::Text(" cfsr "),
-            Part::Word(record.status),
+            Part::Word(fault.cfsr),
         ]),
-        ResetReason::Requested => Some([
-            Part::Text("last reset: requested"),
-            Part::Text(""),
-            Part::Text(""),
-            Part::Text(""),
-        ]),
-        ResetReason::PowerOn | ResetReason::Watchdog => None,
     }
 }
-

@@ -38,4 +38,25 @@ pub const FRAME_BYTES: usize = 1514;
 pub const SLEEP_MS_MAX: u64 = 60_000;
 
 /// Bytes of log lines and telemetry that wait for the gateway.
-pub const QUEUE_BYTES: usize = if IS_LARGE { 4096 } else { 256 };
+pub const QUEUE_BYTES: usize = if IS_LARGE { 4096 } else { 320 };
+
+/// Bytes of one outgoing frame: with more than two guests the largest that the protocol knows.
+pub const FRAME_OUT_BYTES: usize = if IS_LARGE { 482 } else { 320 };
+
+/// Receive window of the uplink: what the host may have under way. Chosen: half of it is a session
+/// frame, the other half control frames, and the line's pauses are shorter than either.
+#[cfg(board_uplink = "serial")]
+pub const UPLINK_WINDOW_BYTES: u16 = 96;
+
+/// Bytes of the uplink's receive ring: the window, 16 for what does not count, and the one that a
+/// ring never uses.
+#[cfg(board_uplink = "serial")]
+pub const UPLINK_RECEIVE_BYTES: usize = UPLINK_WINDOW_BYTES as usize + 17;
+
+/// Bytes queued for the uplink; longer frames wait for the line.
+#[cfg(board_uplink = "serial")]
+pub const UPLINK_SEND_BYTES: usize = 32;
+
+/// Most session bytes in one frame: what the window allows beside control frames.
+#[cfg(board_uplink = "serial")]
+pub const UPLINK_PAYLOAD_BYTES: usize = 48;

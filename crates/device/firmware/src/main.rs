@@ -28,6 +28,7 @@ use network::{Buffers, Transport};
 #[cfg(board_uplink = "serial")]
 use uplink::{Buffers, Transport};
 use wasmbed_runtime::{BoardFacts, Device, Memory, StartError, Wants};
+use wasmbed_wire::Digest;
 
 /// Version of this firmware.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -35,12 +36,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// All buffers, so that the linker counts them.
 struct Statics {
     arena: Arena,
-    frame_in: [u8; wasmbed_runtime::limits::FRAME_IN_BYTES],
-    frame_out: [u8; wasmbed_runtime::limits::FRAME_OUT_BYTES_MIN],
+    frame_out: [u8; limits::FRAME_OUT_BYTES],
     queue: [u8; limits::QUEUE_BYTES],
-    record: [u8; wasmbed_runtime::limits::RECORD_BYTES],
-    send: [u8; wasmbed_runtime::limits::SEND_BYTES],
-    network: Buffers,
 }
 
 /// The guests' memory, aligned as the runtime asks.
@@ -49,13 +46,13 @@ struct Arena([u8; board::ARENA_BYTES]);
 
 static mut STATICS: Statics = Statics {
     arena: Arena([0; board::ARENA_BYTES]),
-    frame_in: [0; _],
-    frame_out: [0; _],
-    queue: [0; _],
-    record: [0; _],
-    send: [0; _],
-    network: Buffers::new(),
+    frame_out: [0; limits::FRAME_OUT_BYTES],
+    queue: [0; limits::QUEUE_BYTES],
 };
+
+static mut BUFFERS: Buffers = Buffers::new();
+
+static mut DEVICE: Device<'static, { board::GUEST_COUNT_MAX }> = Device::new();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -71,38 +68,40 @@ extern "C" fn run() -> ! {
         say(&[Part::Text("start: "), Part::Text(complaint)]);
         halt();
     }
-    let (reset_reason, record) = fault::Record::take();
-    // SAFETY: `run` is called once, so this is the only reference to the buffers, ever.
+    let (reset_reason, fault) = fault::take();
+    // SAFETY: `run` is called once, so this is the only reference, ever.
+    let buffers = unsafe { &mut *addr_of_mut!(BUFFERS) };
+    // SAFETY: as above.
     let statics = unsafe { &mut *addr_of_mut!(STATICS) };
-    let Some(mut transport) = Transport::start(&mut statics.network) else { halt() };
-    if let Some(line) = fault::last_reset(reset_reason, &record) {
-        say(&line);
-    }
+    // SAFETY: as above.
+    let device = unsafe { &mut *addr_of_mut!(DEVICE) };
+    let Some(mut transport) = Transport::start(buffers) else { halt() };
+    fault::show(reset_reason, fault);
     let Some(mut platform) = Board::open() else {
         say(&[Part::Text("storage: the flash does not answer")]);
         halt();
     };
     let memory = Memory {
         arena: &mut statics.arena.0,
-        frame_in: &mut statics.frame_in,
         frame_out: &mut statics.frame_out,
         queue: &mut statics.queue,
-        record: &mut statics.record,
-        send: &mut statics.send,
     };
     let facts = BoardFacts {
         board: board::NAME,
         firmware: VERSION,
-        dtb_digest: board::DTB_DIGEST,
+        dtb_digest: Digest(board::DTB_DIGEST),
         reset_reason,
+        fault,
     };
-    match Device::<{ board::GUEST_COUNT_MAX }>::start(memory, facts, &mut platform) {
-        Ok(mut device) => serve(&mut device, &mut transport, &mut platform),
-        Err(error) => {
-            say(&[Part::Text("start: "), Part::Text(start_error(error))]);
-            halt()
-        }
+    if let Err(error) = device.start(memory, facts, &mut platform) {
+        say(&[Part::Text("start: "), Part::Text(start_error(error))]);
+        halt();
     }
+    #[cfg(board_uplink = "ethernet")]
+    if let Some(station) = device.station() {
+        transport.configure(&station);
+    }
+    serve(device, &mut transport, &mut platform)
 }
 
 /// The loop: transport, device, sleep.
@@ -119,7 +118,9 @@ fn serve<const GUESTS: usize>(
             say(&[Part::Text("reboot: requested")]);
             fault::reboot();
         }
-        transport.obey(next.wants);
+        if transport.obey(next.wants) {
+            continue;
+        }
         let wake_at_ms = transport
             .wake_at_ms()
             .unwrap_or(u64::MAX)
@@ -133,7 +134,8 @@ fn serve<const GUESTS: usize>(
 
 fn start_error(error: StartError) -> &'static str {
     match error {
-        StartError::Journal => "the journal is damaged or does not answer",
+        StartError::JournalDamaged => "the journal is damaged",
+        StartError::Flash => "the flash does not take what is written",
         StartError::Entropy => "no key yet, and the entropy source is silent",
         StartError::Memory => "a buffer is too small",
     }

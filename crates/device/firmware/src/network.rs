@@ -12,6 +12,7 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr, Ipv4Address, Ipv4C
 use wasmbed_chip_mps2::Lan9118;
 use wasmbed_hal::Ethernet;
 use wasmbed_runtime::{Closed, Device, Wants};
+use wasmbed_wire::Station;
 
 /// A peer that is gone is noticed by this, and a cable that is out.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -105,22 +106,22 @@ impl Transport {
     }
 
     /// Gives the station its address. Without one nothing can be sent.
-    pub fn configure(&mut self, address: [u8; 4], prefix: u8, router: Option<[u8; 4]>) {
-        let cidr = Ipv4Cidr::new(Ipv4Address::from(address), prefix.min(32));
+    pub fn configure(&mut self, station: &Station) {
+        let address = Ipv4Address::from(station.address);
         self.interface.update_ip_addrs(|list| {
             list.clear();
             // The list holds at least one address by the stack's configuration.
-            let _ = list.push(IpCidr::Ipv4(cidr));
+            let _ = list.push(IpCidr::Ipv4(Ipv4Cidr::new(address, station.prefix.min(32))));
         });
-        if let Some(router) = router {
+        if let Some(router) = station.router {
             // The table holds at least one route by the stack's configuration.
             let _ = self.interface.routes_mut().add_default_ipv4_route(Ipv4Address::from(router));
         }
         say(&[
             Part::Text("network: up, "),
-            Part::Address(address),
+            Part::Address(address.octets()),
             Part::Text("/"),
-            Part::Number(u64::from(prefix)),
+            Part::Number(u64::from(station.prefix)),
         ]);
     }
 
@@ -198,16 +199,17 @@ impl Transport {
         has_moved
     }
 
-    /// Does what the device wants.
-    pub fn obey(&mut self, wants: Wants) {
+    /// Does what the device wants. True if something began, so that the loop must not sleep.
+    pub fn obey(&mut self, wants: Wants) -> bool {
         match (wants, self.phase) {
             (Wants::Connect { address, port }, Phase::Closed) => self.connect(address, port),
             (Wants::Disconnect, Phase::Open | Phase::Connecting) => {
                 // Bytes that are queued go first; see `exchange`.
                 self.phase = Phase::Closing;
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn connect(&mut self, address: [u8; 4], port: u16) {

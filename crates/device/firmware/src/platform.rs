@@ -3,8 +3,8 @@
 use crate::clock::CLOCK;
 use crate::console::{self, Part};
 use crate::flash::StoragePort;
-use crate::ports;
-use core::sync::atomic::Ordering;
+use crate::{board, ports, stack};
+use core::sync::atomic::AtomicBool;
 use wasmbed_link::flash::Nor;
 use wasmbed_runtime::{EntropyError, Platform};
 
@@ -45,11 +45,15 @@ impl Platform for Board {
         CLOCK.slice_begin(slice_us);
     }
 
-    fn slice_over(&mut self) -> bool {
-        CLOCK.slice_flag().load(Ordering::Relaxed)
+    fn stop_flag(&self) -> &'static AtomicBool {
+        CLOCK.slice_flag()
     }
 
     fn slice_end(&mut self) {
         CLOCK.slice_end();
+    }
+
+    fn stack_high_water_bytes(&mut self) -> Option<u32> {
+        Some(board::STACK_BYTES as u32 - stack::unused_bytes())
     }
 }

@@ -1,0 +1,259 @@
+//! The way to the gateway over a serial line, shared with the console.
+//!
+//! Frames are always written whole before anything else is, so a line of the console never lands
+//! inside one; the fault handlers end a torn one by zeros first.
+
+use crate::clock;
+use crate::console::{Part, line, say, spell};
+use crate::{limits, ports};
+use wasmbed_hal::Serial;
+use wasmbed_link::uplink::{self, CloseReason, Event, START_ZEROS, Short};
+use wasmbed_runtime::{Closed, Device, Wants};
+
+/// Milliseconds until a session that was asked for is asked for again.
+///
+/// # Source
+/// `wasmbed_link::uplink::Device::start`.
+const START_PATIENCE_MS: u64 = 2_000;
+
+/// Times a session is asked for before the gateway counts as unreachable. Chosen: a host that
+/// restarts is back within ten seconds.
+const START_TRIES_MAX: u8 = 5;
+
+/// Text bytes in one console frame. Chosen: it lies on the stack of whoever prints.
+const CONSOLE_PAYLOAD_BYTES: usize = 32;
+
+/// Memory of the uplink, given once.
+pub struct Buffers {
+    link: uplink::Device<{ limits::UPLINK_PAYLOAD_BYTES }>,
+    pending: [u8; limits::UPLINK_PAYLOAD_BYTES],
+}
+
+impl Buffers {
+    /// A line that is down.
+    pub const fn new() -> Self {
+        Self {
+            link: uplink::Device::new(limits::UPLINK_WINDOW_BYTES),
+            pending: [0; limits::UPLINK_PAYLOAD_BYTES],
+        }
+    }
+}
+
+/// Where the one session stands, as the device was told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Closed,
+    /// Asked for; again at this time.
+    Starting { again_at_ms: u64, tries_left: u8 },
+    Open,
+    /// The device asked for the end; what is queued still goes out.
+    Closing,
+}
+
+/// The way to the gateway.
+pub struct Transport {
+    buffers: &'static mut Buffers,
+    /// Bytes of `pending` that the device has not taken yet.
+    pending_from: usize,
+    pending_to: usize,
+    phase: Phase,
+}
+
+impl Transport {
+    /// Ends whatever the line carried before this boot.
+    pub fn start(buffers: &'static mut Buffers) -> Option<Self> {
+        send_zeros();
+        Some(Self { buffers, pending_from: 0, pending_to: 0, phase: Phase::Closed })
+    }
+
+    /// Moves bytes, and tells `device` what became of its session.
+    pub fn poll<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
+        self.receive(device, now_ms);
+        self.restart(device, now_ms);
+        while matches!(self.phase, Phase::Open | Phase::Closing) {
+            let Some(frame) = self.buffers.link.session(device.outgoing()) else { break };
+            write(frame.head());
+            write(frame.payload());
+            write(frame.tail());
+            let count = frame.payload().len();
+            device.sent(count);
+            if count == 0 {
+                break;
+            }
+        }
+        if self.phase == Phase::Closing && device.outgoing().is_empty() {
+            if let Some(frame) = self.buffers.link.close() {
+                write(frame.bytes());
+            }
+            self.end(device, now_ms, Closed::Requested);
+        }
+    }
+
+    fn receive<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
+        loop {
+            while self.pending_from < self.pending_to {
+                let taken =
+                    device.received(&self.buffers.pending[self.pending_from..self.pending_to]);
+                if taken == 0 {
+                    return;
+                }
+                self.pending_from += taken;
+            }
+            let Some(byte) = ports::CONSOLE.read() else { return };
+            let closed = match self.buffers.link.receive(byte) {
+                None => continue,
+                Some(Event::Open) => {
+                    self.phase = Phase::Open;
+                    say(&[Part::Text("uplink: connected")]);
+                    device.connected(now_ms);
+                    continue;
+                }
+                Some(Event::Session(bytes)) => {
+                    self.pending_from = 0;
+                    self.pending_to = bytes.len();
+                    self.buffers.pending[..bytes.len()].copy_from_slice(bytes);
+                    if let Some(credit) = self.buffers.link.credit() {
+                        write(credit.bytes());
+                    }
+                    continue;
+                }
+                Some(Event::Closed(CloseReason::Unreachable)) => {
+                    say(&[Part::Text("uplink: the gateway cannot be reached")]);
+                    Closed::Unreachable
+                }
+                Some(Event::Closed(CloseReason::ByPeer)) => {
+                    say(&[Part::Text("uplink: closed by the gateway")]);
+                    Closed::ByPeer
+                }
+                Some(Event::Lost) => {
+                    say(&[Part::Text("uplink: line damaged")]);
+                    Closed::ByPeer
+                }
+            };
+            self.end(device, now_ms, closed);
+        }
+    }
+
+    fn end<const GUESTS: usize>(
+        &mut self,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+        why: Closed,
+    ) {
+        self.phase = Phase::Closed;
+        self.pending_from = self.pending_to;
+        device.disconnected(now_ms, why);
+    }
+
+    /// Asks for the session again when the host did not answer.
+    fn restart<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
+        let Phase::Starting { again_at_ms, tries_left } = self.phase else { return };
+        if now_ms < again_at_ms {
+            return;
+        }
+        if tries_left == 0 {
+            say(&[Part::Text("uplink: nobody answers on the line")]);
+            self.buffers.link.close();
+            self.end(device, now_ms, Closed::Unreachable);
+            return;
+        }
+        let mut nonce = [0; 8];
+        if ports::random(&mut nonce) {
+            send_zeros();
+            let sync: Short = self.buffers.link.start(nonce);
+            write(sync.bytes());
+        }
+        let again_at_ms = now_ms + START_PATIENCE_MS;
+        self.phase = Phase::Starting { again_at_ms, tries_left: tries_left - 1 };
+    }
+
+    /// Does what the device wants. True if something began, so that the loop must not sleep.
+    pub fn obey(&mut self, wants: Wants) -> bool {
+        match (wants, self.phase) {
+            (Wants::Connect { .. }, Phase::Closed) => {
+                say(&[Part::Text("uplink: connecting")]);
+                self.phase = Phase::Starting { again_at_ms: 0, tries_left: START_TRIES_MAX };
+            }
+            (Wants::Disconnect, Phase::Open | Phase::Starting { .. }) => {
+                self.phase = Phase::Closing;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// When the line itself has something to do.
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Starting { again_at_ms, .. } => Some(again_at_ms),
+            _ => None,
+        }
+    }
+
+    /// True if nothing arrived since the last poll.
+    pub fn is_idle(&self) -> bool {
+        self.pending_from == self.pending_to && !ports::CONSOLE.has_received()
+    }
+}
+
+/// Queues all of `bytes`, asleep while the line takes its time.
+fn write(bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let taken = ports::CONSOLE.write(rest);
+        rest = &rest[taken..];
+        if !rest.is_empty() {
+            clock::sleep(u64::MAX, || !ports::CONSOLE.has_room());
+        }
+    }
+}
+
+fn send_zeros() {
+    (0..START_ZEROS).for_each(|_| write(&[0]));
+}
+
+/// Shows a line in frames of the console channel.
+pub fn console(parts: &[Part<'_>]) {
+    let mut text = Gathered { bytes: [0; CONSOLE_PAYLOAD_BYTES], used: 0, send: write };
+    line(parts, &mut |bytes| text.push(bytes));
+    text.flush();
+}
+
+/// Shows a line past all queues, for the fault handlers.
+pub fn shout(parts: &[Part<'_>]) {
+    fn send(bytes: &[u8]) {
+        ports::CONSOLE.write_now(bytes);
+    }
+    (0..START_ZEROS).for_each(|_| send(&[0]));
+    let mut text = Gathered { bytes: [0; CONSOLE_PAYLOAD_BYTES], used: 0, send };
+    parts.iter().for_each(|part| spell(*part, &mut |bytes| text.push(bytes)));
+    text.push(b"\r\n");
+    text.flush();
+}
+
+/// Pieces of a line on their way into frames.
+struct Gathered {
+    bytes: [u8; CONSOLE_PAYLOAD_BYTES],
+    used: usize,
+    send: fn(&[u8]),
+}
+
+impl Gathered {
+    fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if self.used == self.bytes.len() {
+                self.flush();
+            }
+            self.bytes[self.used] = *byte;
+            self.used += 1;
+        }
+    }
+
+    fn flush(&mut self) {
+        let frame = uplink::console(&self.bytes[..self.used]);
+        (self.send)(frame.head());
+        (self.send)(frame.payload());
+        (self.send)(frame.tail());
+        self.used = 0;
+    }
+}
