@@ -1,0 +1,410 @@
+//! Reads a WebAssembly module into what the lowering needs, and refuses what it cannot do by name.
+//!
+//! Validation is wasmparser's; it allows every proposal, so that what is missing here is told by
+//! its own name and not as "invalid".
+use crate::error::PrepareError;
+use crate::feature::{unsupported_operator, unsupported_type};
+use crate::limits::{GLOBAL_WORDS_MAX, MODULE_BYTES_MAX, PARAMETER_WORDS_MAX, TABLE_ELEMENTS_MAX};
+use wasmbed_abi::{ENTRY_NAMES, Import, ValueType, import_by_name};
+use wasmparser::{
+    CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind,
+    FuncType, FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValType, Validator,
+    WasmFeatures,
+};
+
+/// Type of a value that can be lowered.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Type {
+    I32,
+    I64,
+}
+
+impl Type {
+    /// Slots that a value takes.
+    pub(crate) fn words(self) -> u16 {
+        match self {
+            Type::I32 => 1,
+            Type::I64 => 2,
+        }
+    }
+
+    pub(crate) fn of(value: ValType) -> Result<Type, PrepareError> {
+        match value {
+            ValType::I32 => Ok(Type::I32),
+            ValType::I64 => Ok(Type::I64),
+            other => Err(unsupported_type(other)),
+        }
+    }
+}
+
+/// Type of a function that can be lowered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Signature {
+    pub(crate) params: Vec<Type>,
+    pub(crate) result: Option<Type>,
+}
+
+impl Signature {
+    pub(crate) fn param_words(&self) -> u16 {
+        self.params.iter().map(|param| param.words()).sum()
+    }
+
+    fn of(function: &FuncType) -> Result<Signature, PrepareError> {
+        let params: Result<Vec<Type>, _> =
+            function.params().iter().copied().map(Type::of).collect();
+        let result = match function.results() {
+            [] => None,
+            [result] => Some(Type::of(*result)?),
+            results => {
+                let detail = format!("a function with {} results", results.len());
+                return Err(PrepareError::not_implemented("multi-value", detail));
+            }
+        };
+        let signature = Signature { params: params?, result };
+        let words: u32 = signature.params.iter().map(|param| u32::from(param.words())).sum();
+        if words > PARAMETER_WORDS_MAX {
+            let what = "words of parameters of one function";
+            return Err(PrepareError::limit(what, words.into(), PARAMETER_WORDS_MAX.into()));
+        }
+        Ok(signature)
+    }
+}
+
+/// A global variable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Global {
+    pub(crate) ty: Type,
+    pub(crate) is_mutable: bool,
+    pub(crate) value: u64,
+    /// Its word among the mutable globals; those that never change take none.
+    pub(crate) word: u8,
+}
+
+/// Linear memory as declared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) bytes: u64,
+    pub(crate) bytes_max: Option<u64>,
+    pub(crate) has_byte_pages: bool,
+}
+
+/// An exported function.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Export {
+    /// Name of the export.
+    pub name: String,
+    /// Number of the function in the WebAssembly module.
+    pub function: u32,
+}
+
+/// A module that was validated and uses only what can be lowered, function bodies apart.
+#[derive(Default)]
+pub(crate) struct Module<'a> {
+    types: Vec<Result<Signature, PrepareError>>,
+    pub(crate) imports: Vec<&'static Import>,
+    /// Type of each function, imports first.
+    function_types: Vec<u32>,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) globals: Vec<Global>,
+    /// Function of each table element.
+    pub(crate) table: Vec<Option<u32>>,
+    has_table: bool,
+    pub(crate) exports: Vec<Export>,
+    pub(crate) start: Option<u32>,
+    pub(crate) segments: Vec<(u32, &'a [u8])>,
+    pub(crate) bodies: Vec<FunctionBody<'a>>,
+}
+
+impl<'a> Module<'a> {
+    /// Validates and reads a module.
+    pub(crate) fn parse(wasm: &'a [u8]) -> Result<Module<'a>, PrepareError> {
+        if wasm.len() > MODULE_BYTES_MAX {
+            return Err(PrepareError::TooLarge {
+                module_bytes: wasm.len(),
+                module_bytes_max: MODULE_BYTES_MAX,
+            });
+        }
+        Validator::new_with_features(WasmFeatures::all()).validate_all(wasm)?;
+        let mut module = Module::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            module.read(payload?)?;
+        }
+        Ok(module)
+    }
+
+    /// Type of the function with this number.
+    pub(crate) fn signature(&self, function: u32) -> Result<&Signature, PrepareError> {
+        let type_index = self.function_types.get(function as usize).copied().unwrap_or(u32::MAX);
+        self.type_signature(type_index)
+    }
+
+    /// Type with this number.
+    pub(crate) fn type_signature(&self, type_index: u32) -> Result<&Signature, PrepareError> {
+        match self.types.get(type_index as usize) {
+            Some(Ok(signature)) => Ok(signature),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(PrepareError::not_implemented("a type", format!("number {type_index}"))),
+        }
+    }
+
+    /// Number of the first type that equals the one with this number.
+    pub(crate) fn type_number(&self, signature: &Signature) -> u32 {
+        let equal = |known: &Result<Signature, PrepareError>| known.as_ref() == Ok(signature);
+        self.types.iter().position(equal).unwrap_or(0) as u32
+    }
+
+    /// The function that a guest is entered at.
+    pub(crate) fn entry(&self) -> Option<u32> {
+        let named = |name: &&str| self.exports.iter().find(|export| export.name == *name);
+        let export = ENTRY_NAMES.iter().find_map(named)?;
+        let signature = self.signature(export.function).ok()?;
+        let is_plain = signature.params.is_empty() && signature.result.is_none();
+        is_plain.then_some(export.function)
+    }
+
+    fn read(&mut self, payload: Payload<'a>) -> Result<(), PrepareError> {
+        match payload {
+            Payload::TypeSection(reader) => {
+                for group in reader {
+                    for sub in group?.into_types() {
+                        self.types.push(match &sub.composite_type.inner {
+                            CompositeInnerType::Func(function) => Signature::of(function),
+                            _ => Err(PrepareError::not_implemented(
+                                "garbage collection",
+                                "a type that is not a function",
+                            )),
+                        });
+                    }
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    self.read_import(&import?)?;
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for type_index in reader {
+                    self.function_types.push(type_index?);
+                }
+            }
+            Payload::TableSection(reader) => {
+                for table in reader {
+                    self.read_table(&table?)?;
+                }
+            }
+            Payload::MemorySection(reader) => {
+                for memory in reader {
+                    self.read_memory(memory?)?;
+                }
+            }
+            Payload::TagSection(_) => {
+                return Err(PrepareError::not_implemented("exception handling", "a tag"));
+            }
+            Payload::GlobalSection(reader) => {
+                for global in reader {
+                    let global = global?;
+                    self.read_global(global.ty, &global.init_expr)?;
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    let export = export?;
+                    if export.kind == ExternalKind::Func {
+                        let name = export.name.to_owned();
+                        self.exports.push(Export { name, function: export.index });
+                    }
+                }
+            }
+            Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(reader) => {
+                for element in reader {
+                    self.read_element(element?)?;
+                }
+            }
+            Payload::DataSection(reader) => {
+                for data in reader {
+                    let data = data?;
+                    self.read_data(&data.kind, data.data)?;
+                }
+            }
+            Payload::CodeSectionEntry(body) => self.bodies.push(body),
+            Payload::ComponentSection { .. } | Payload::ComponentTypeSection(_) => {
+                return Err(PrepareError::not_implemented("the component model", "a component"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_import(&mut self, import: &wasmparser::Import<'_>) -> Result<(), PrepareError> {
+        let (module, name) = (import.module.to_owned(), import.name.to_owned());
+        let detail = format!("{module}.{name}");
+        let type_index = match import.ty {
+            TypeRef::Func(type_index) => type_index,
+            TypeRef::Memory(_) => {
+                return Err(PrepareError::not_implemented("import of a memory", detail));
+            }
+            TypeRef::Table(_) => {
+                return Err(PrepareError::not_implemented("import of a table", detail));
+            }
+            TypeRef::Global(_) => {
+                return Err(PrepareError::not_implemented("import of a global", detail));
+            }
+            _ => return Err(PrepareError::not_implemented("exception handling", detail)),
+        };
+        let Some(known) = import_by_name(&module, &name) else {
+            return Err(PrepareError::UnknownImport { module, name });
+        };
+        let to_type = |value: &ValueType| match value {
+            ValueType::I32 => Type::I32,
+            ValueType::I64 => Type::I64,
+        };
+        let expected = Signature {
+            params: known.params.iter().map(to_type).collect(),
+            result: known.result.as_ref().map(to_type),
+        };
+        if self.type_signature(type_index) != Ok(&expected) {
+            return Err(PrepareError::ImportType { module, name });
+        }
+        self.imports.push(known);
+        self.function_types.push(type_index);
+        Ok(())
+    }
+
+    fn read_table(&mut self, table: &wasmparser::Table<'_>) -> Result<(), PrepareError> {
+        let is_plain = table.ty.element_type.is_func_ref()
+            && !table.ty.table64
+            && !table.ty.shared
+            && matches!(table.init, TableInit::RefNull);
+        if self.has_table || !is_plain {
+            let detail = "a second table, or one that holds not only functions";
+            return Err(PrepareError::not_implemented("reference types", detail));
+        }
+        if table.ty.initial > TABLE_ELEMENTS_MAX {
+            return Err(PrepareError::limit(
+                "elements of a table",
+                table.ty.initial,
+                TABLE_ELEMENTS_MAX,
+            ));
+        }
+        self.has_table = true;
+        self.table = vec![None; table.ty.initial as usize];
+        Ok(())
+    }
+
+    fn read_memory(&mut self, memory: wasmparser::MemoryType) -> Result<(), PrepareError> {
+        let refuse = |feature, detail: &str| Err(PrepareError::not_implemented(feature, detail));
+        if self.memory.is_some() {
+            return refuse("multiple memories", "a second memory");
+        }
+        if memory.memory64 {
+            return refuse("memory64", "a memory with 64-bit addresses");
+        }
+        if memory.shared {
+            return refuse("threads", "a shared memory");
+        }
+        let page_bits = memory.page_size_log2.unwrap_or(16);
+        self.memory = Some(Memory {
+            bytes: memory.initial << page_bits,
+            bytes_max: memory.maximum.map(|pages| pages << page_bits),
+            has_byte_pages: page_bits == 0,
+        });
+        Ok(())
+    }
+
+    fn read_global(
+        &mut self,
+        ty: wasmparser::GlobalType,
+        init: &ConstExpr<'_>,
+    ) -> Result<(), PrepareError> {
+        let value = self.constant(init)?;
+        let word = self.global_words();
+        let global = Global {
+            ty: Type::of(ty.content_type)?,
+            is_mutable: ty.mutable,
+            value,
+            word: word as u8,
+        };
+        let words = word + usize::from(global.ty.words());
+        if global.is_mutable && words > GLOBAL_WORDS_MAX {
+            return Err(PrepareError::limit(
+                "words of globals",
+                words as u64,
+                GLOBAL_WORDS_MAX as u64,
+            ));
+        }
+        self.globals.push(global);
+        Ok(())
+    }
+
+    /// Words that the mutable globals take.
+    pub(crate) fn global_words(&self) -> usize {
+        let mutable = self.globals.iter().filter(|global| global.is_mutable);
+        mutable.map(|global| usize::from(global.ty.words())).sum()
+    }
+
+    fn constant(&self, expression: &ConstExpr<'_>) -> Result<u64, PrepareError> {
+        let mut stack = Vec::new();
+        for operator in expression.get_operators_reader() {
+            let operator = operator?;
+            let value = match operator {
+                Operator::I32Const { value } => value as u32 as u64,
+                Operator::I64Const { value } => value as u64,
+                Operator::GlobalGet { global_index } => {
+                    let global = self.globals.get(global_index as usize);
+                    global.map_or(0, |global| global.value)
+                }
+                Operator::End => break,
+                other => return Err(unsupported_operator(&other)),
+            };
+            stack.push(value);
+        }
+        Ok(stack.pop().unwrap_or(0))
+    }
+
+    fn read_element(&mut self, element: Element<'a>) -> Result<(), PrepareError> {
+        let offset = match &element.kind {
+            ElementKind::Active { table_index, offset_expr } if table_index.unwrap_or(0) == 0 => {
+                self.constant(offset_expr)? as usize
+            }
+            // It only declares which functions may be referred to.
+            ElementKind::Declared => return Ok(()),
+            _ => {
+                return Err(PrepareError::not_implemented(
+                    "bulk memory",
+                    "an element segment that is not active",
+                ));
+            }
+        };
+        let ElementItems::Functions(items) = element.items else {
+            let detail = "an element segment of expressions";
+            return Err(PrepareError::not_implemented("reference types", detail));
+        };
+        let end = offset as u64 + u64::from(items.count());
+        let available = self.table.len() as u64;
+        if end > available {
+            return Err(PrepareError::SegmentOutOfBounds { kind: "element", end, available });
+        }
+        for (slot, function) in self.table.iter_mut().skip(offset).zip(items) {
+            *slot = Some(function?);
+        }
+        Ok(())
+    }
+
+    fn read_data(&mut self, kind: &DataKind<'_>, bytes: &'a [u8]) -> Result<(), PrepareError> {
+        let DataKind::Active { memory_index: 0, offset_expr } = kind else {
+            let detail = "a data segment that is not active";
+            return Err(PrepareError::not_implemented("bulk memory", detail));
+        };
+        let offset = self.constant(offset_expr)? as u32;
+        let end = u64::from(offset) + bytes.len() as u64;
+        let available = self.memory.map_or(0, |memory| memory.bytes);
+        if end > available {
+            return Err(PrepareError::SegmentOutOfBounds { kind: "data", end, available });
+        }
+        if !bytes.is_empty() {
+            self.segments.push((offset, bytes));
+        }
+        Ok(())
+    }
+}

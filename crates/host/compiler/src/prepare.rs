@@ -1,0 +1,329 @@
+//! Puts an image together: lowered functions, table, globals, data, and what they need.
+use crate::depth::{FrameNeeds, stack_bytes};
+use crate::error::{DoesNotFit, PrepareError};
+use crate::lower::{Lowered, lower};
+use crate::module::{Export, Module, Signature};
+use sha2::{Digest, Sha256};
+use wasmbed_abi::Capability;
+use wasmbed_engine::limits::WINDOW_BYTES;
+use wasmbed_engine::{FunctionHeader, Opcode};
+use wasmbed_image::limits::{CODE_BYTES_MAX, FUNCTIONS_MAX};
+use wasmbed_image::{FORMAT_LOWERED_V1, FunctionRecord, Header, NO_FUNCTION};
+
+/// What an author or operator decides about preparing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// How often a circle of calls may go round; 0 refuses modules with one.
+    pub recursion_depth: u32,
+    /// Linear memory that `memory.grow` may reach, in bytes. Without it, memory does not grow.
+    pub memory_bytes_max: Option<u32>,
+    /// What the application was granted; without it, every import is allowed.
+    pub granted: Option<Vec<Capability>>,
+    /// Whether the module must export an entry. Tests that call exports do without.
+    pub needs_entry: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { recursion_depth: 0, memory_bytes_max: None, granted: None, needs_entry: true }
+    }
+}
+
+/// What a prepared image needs, exactly. All sizes are in bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Needs {
+    /// The whole image.
+    pub image_bytes: u32,
+    /// The code section.
+    pub code_bytes: u32,
+    /// Data segments, with their heads.
+    pub data_bytes: u32,
+    /// Frames and return addresses of the deepest chain of calls.
+    pub stack_bytes: u32,
+    /// Linear memory at the start.
+    pub memory_bytes: u32,
+    /// Linear memory that is reserved for growing, the initial one included.
+    pub memory_bytes_max: u32,
+    /// Global variables.
+    pub global_bytes: u32,
+    /// RAM beside the image: globals, stack and reserved memory.
+    pub arena_bytes: u32,
+    /// Functions that the module defines.
+    pub functions: u32,
+    /// Elements of the function table.
+    pub table_elements: u32,
+    /// Names of the imports.
+    pub imports: Vec<&'static str>,
+    /// Capabilities that the imports need, in the order of their numbers.
+    pub capabilities: Vec<Capability>,
+}
+
+/// What a device has room for, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Budget {
+    /// RAM for guests: the image, where it is executed from RAM, and its arena.
+    pub ram_bytes: u64,
+    /// Storage of one image.
+    pub image_bytes: u64,
+    /// Whether the image is copied to RAM to be executed.
+    pub runs_from_ram: bool,
+}
+
+/// A module made ready for devices.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Prepared {
+    /// The image body.
+    pub image: Vec<u8>,
+    /// SHA-256 of the image body.
+    pub digest: [u8; 32],
+    /// What it needs.
+    pub needs: Needs,
+    /// Exported functions.
+    pub exports: Vec<Export>,
+    /// For each stretch of code: its offset in the code section, and the offset of the operator
+    /// that it came from in the WebAssembly module. Ascending.
+    pub source: Vec<(u32, u32)>,
+}
+
+impl Prepared {
+    /// Checks whether a device has room for the image.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`] names what is too small, with the numbers.
+    pub fn fits(&self, budget: &Budget) -> Result<(), DoesNotFit> {
+        let check = |what, needed: u64, available: u64| {
+            if needed <= available { Ok(()) } else { Err(DoesNotFit { what, needed, available }) }
+        };
+        check("image storage", self.needs.image_bytes.into(), budget.image_bytes)?;
+        let image_bytes = if budget.runs_from_ram { self.needs.image_bytes } else { 0 };
+        check("RAM", u64::from(self.needs.arena_bytes) + u64::from(image_bytes), budget.ram_bytes)
+    }
+
+    /// Offset in the WebAssembly module of the operator that made the code at `code_offset`.
+    pub fn source_offset(&self, code_offset: u32) -> Option<u32> {
+        let behind = self.source.partition_point(|(code, _)| *code <= code_offset);
+        self.source.get(behind.checked_sub(1)?).map(|(_, wasm)| *wasm)
+    }
+}
+
+/// Makes an image of a WebAssembly module.
+///
+/// # Errors
+/// [`PrepareError`] says what is wrong with the module, or names what is missing here.
+pub fn prepare(wasm: &[u8], options: &Options) -> Result<Prepared, PrepareError> {
+    let module = Module::parse(wasm)?;
+    check_grants(&module, options)?;
+    let entry = module.entry();
+    if options.needs_entry && entry.is_none() {
+        return Err(PrepareError::NoEntry);
+    }
+    let mut code = Code::default();
+    for (index, body) in module.bodies.iter().enumerate() {
+        let function = (module.imports.len() + index) as u32;
+        let type_number = module.type_number(module.signature(function)?);
+        code.append(lower(&module, function, body)?, type_number)?;
+    }
+    let mut numbers = Numbers { module: &module, thunks: Vec::new() };
+    let entry_number = numbers.number(entry, &mut code)?;
+    let start_number = numbers.number(module.start, &mut code)?;
+    let mut table = Vec::new();
+    for element in &module.table {
+        table.push(numbers.number(*element, &mut code)?);
+    }
+    code.bytes.extend([0; WINDOW_BYTES - 1]);
+    if code.bytes.len() as u64 > CODE_BYTES_MAX.into() {
+        let what = "bytes of code";
+        return Err(PrepareError::limit(what, code.bytes.len() as u64, CODE_BYTES_MAX.into()));
+    }
+    let stack_bytes = stack_need(&module, options, &code, &table, [entry_number, start_number])?;
+    assemble(&module, options, code, table, [entry_number, start_number], stack_bytes)
+}
+
+fn check_grants(module: &Module<'_>, options: &Options) -> Result<(), PrepareError> {
+    let Some(granted) = &options.granted else { return Ok(()) };
+    match module.imports.iter().find(|import| !granted.contains(&import.capability)) {
+        Some(import) => Err(PrepareError::capability(import.name, import.capability)),
+        None => Ok(()),
+    }
+}
+
+/// Functions that were lowered, one behind the other.
+#[derive(Default)]
+struct Code {
+    bytes: Vec<u8>,
+    records: Vec<FunctionRecord>,
+    needs: Vec<FrameNeeds>,
+    source: Vec<(u32, u32)>,
+}
+
+impl Code {
+    fn append(&mut self, function: Lowered, type_number: u32) -> Result<u16, PrepareError> {
+        let number = self.records.len() as u64;
+        if number >= FUNCTIONS_MAX.into() {
+            return Err(PrepareError::limit("functions", number, FUNCTIONS_MAX.into()));
+        }
+        let types_max = u64::from(FunctionRecord::TYPES_MAX) - 1;
+        if u64::from(type_number) > types_max {
+            return Err(PrepareError::limit("types", type_number.into(), types_max));
+        }
+        let code_offset = self.bytes.len() as u32;
+        self.records.push(FunctionRecord { code_offset, type_number: type_number as u16 });
+        self.bytes.extend(&function.code);
+        self.needs.push(function.needs);
+        let shifted = function.source.iter().map(|(at, wasm)| (at + code_offset, *wasm));
+        self.source.extend(shifted);
+        Ok(number as u16)
+    }
+}
+
+/// Numbers of defined functions; an import that is called other than directly gets one that only
+/// passes its arguments on.
+struct Numbers<'m, 'w> {
+    module: &'m Module<'w>,
+    thunks: Vec<(u32, u16)>,
+}
+
+impl Numbers<'_, '_> {
+    fn number(&mut self, function: Option<u32>, code: &mut Code) -> Result<u16, PrepareError> {
+        let Some(function) = function else { return Ok(NO_FUNCTION) };
+        if let Some(defined) = function.checked_sub(self.module.imports.len() as u32) {
+            return Ok(defined as u16);
+        }
+        if let Some((_, number)) = self.thunks.iter().find(|(import, _)| *import == function) {
+            return Ok(*number);
+        }
+        let signature = self.module.signature(function)?;
+        let type_number = self.module.type_number(signature);
+        let number = code.append(thunk(function, signature), type_number)?;
+        self.thunks.push((function, number));
+        Ok(number)
+    }
+}
+
+fn thunk(import: u32, signature: &Signature) -> Lowered {
+    let slots = signature.param_words();
+    let header = FunctionHeader { slots, locals_first: slots as u8, locals: 0, cost: 1 };
+    let mut code = header.encode().to_vec();
+    code.push(Opcode::CallHost as u8);
+    code.extend((import as u16).to_le_bytes());
+    code.extend([0; 2]);
+    code.push(Opcode::Return as u8);
+    Lowered { code, needs: FrameNeeds { slots, calls: Vec::new() }, source: Vec::new() }
+}
+
+fn stack_need(
+    module: &Module<'_>,
+    options: &Options,
+    code: &Code,
+    table: &[u16],
+    first: [u16; 2],
+) -> Result<u32, PrepareError> {
+    let mut roots: Vec<u32> =
+        first.into_iter().filter(|number| *number != NO_FUNCTION).map(u32::from).collect();
+    if !options.needs_entry {
+        let imports = module.imports.len() as u32;
+        let exported = module.exports.iter();
+        roots.extend(exported.filter_map(|export| export.function.checked_sub(imports)));
+    }
+    let targets_of_type = |type_number: u32| {
+        let has_type = |number: &&u16| {
+            let record = code.records.get(usize::from(**number));
+            record.is_some_and(|record| u32::from(record.type_number) == type_number)
+        };
+        let mut targets: Vec<u32> = table.iter().filter(has_type).map(|n| (*n).into()).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    };
+    let needed = stack_bytes(&code.needs, &roots, targets_of_type, options.recursion_depth)?;
+    u32::try_from(needed).ok().filter(|bytes| *bytes <= i32::MAX as u32).ok_or(PrepareError::limit(
+        "bytes of stack",
+        needed,
+        i32::MAX as u64,
+    ))
+}
+
+fn assemble(
+    module: &Module<'_>,
+    options: &Options,
+    code: Code,
+    table: Vec<u16>,
+    [entry, start]: [u16; 2],
+    stack_bytes: u32,
+) -> Result<Prepared, PrepareError> {
+    let (memory_bytes, memory_bytes_max, has_byte_pages) = memory_sizes(module, options)?;
+    let mut globals = Vec::new();
+    for global in module.globals.iter().filter(|global| global.is_mutable) {
+        let words = usize::from(global.ty.words());
+        globals.extend_from_slice(&global.value.to_le_bytes()[..words * 4]);
+    }
+    let mut data = Vec::new();
+    for (address, bytes) in &module.segments {
+        data.extend(address.to_le_bytes());
+        data.extend((bytes.len() as u32).to_le_bytes());
+        data.extend(*bytes);
+    }
+    let mut header = Header {
+        format: FORMAT_LOWERED_V1,
+        has_byte_pages,
+        code_bytes: code.bytes.len() as u32,
+        data_bytes: data.len() as u32,
+        functions: code.records.len() as u16,
+        imports: module.imports.len() as u16,
+        table_elements: table.len() as u16,
+        global_words: (globals.len() / 4) as u16,
+        memory_bytes,
+        memory_bytes_max,
+        stack_bytes,
+        entry,
+        start,
+    };
+    // The verifier marks instructions in the arena, one bit for each byte of code.
+    let scratch_bytes = u64::from(header.code_bytes).div_ceil(8);
+    if header.arena_bytes() < scratch_bytes {
+        header.stack_bytes += (scratch_bytes - header.arena_bytes()).next_multiple_of(4) as u32;
+    }
+    let mut image = header.encode().to_vec();
+    image.extend(module.imports.iter().flat_map(|import| import.number.to_le_bytes()));
+    image.extend(code.records.iter().flat_map(|record| record.encode().to_le_bytes()));
+    image.extend(table.iter().flat_map(|element| element.to_le_bytes()));
+    image.extend(&globals);
+    image.extend(&data);
+    image.extend(&code.bytes);
+    let capabilities = Capability::ALL.into_iter();
+    let uses = |capability: &Capability| {
+        module.imports.iter().any(|import| import.capability == *capability)
+    };
+    let needs = Needs {
+        image_bytes: image.len() as u32,
+        code_bytes: header.code_bytes,
+        data_bytes: header.data_bytes,
+        stack_bytes: header.stack_bytes,
+        memory_bytes,
+        memory_bytes_max,
+        global_bytes: globals.len() as u32,
+        arena_bytes: header.arena_bytes().min(u32::MAX.into()) as u32,
+        functions: module.bodies.len() as u32,
+        table_elements: table.len() as u32,
+        imports: module.imports.iter().map(|import| import.name).collect(),
+        capabilities: capabilities.filter(uses).collect(),
+    };
+    Ok(Prepared {
+        digest: Sha256::digest(&image).into(),
+        image,
+        needs,
+        exports: module.exports.clone(),
+        source: code.source,
+    })
+}
+
+/// Initial and reserved memory, and whether its pages are single bytes.
+fn memory_sizes(module: &Module<'_>, options: &Options) -> Result<(u32, u32, bool), PrepareError> {
+    let Some(memory) = module.memory else { return Ok((0, 0, true)) };
+    let Ok(initial) = u32::try_from(memory.bytes) else {
+        return Err(PrepareError::limit("bytes of memory", memory.bytes, u32::MAX.into()));
+    };
+    let declared = memory.bytes_max.unwrap_or(u64::MAX);
+    let allowed = options.memory_bytes_max.unwrap_or(initial).max(initial);
+    Ok((initial, declared.min(allowed.into()) as u32, memory.has_byte_pages))
+}
