@@ -10,9 +10,6 @@ use crate::limits::SERIAL_BYTES_MAX;
 
 mod time;
 
-#[cfg(test)]
-mod tests;
-
 /// When a certificate may be used, both ends included.
 ///
 /// # Units

@@ -10,6 +10,11 @@ pub fn parse_leaf(der: &[u8], name: &str) -> bool {
     Leaf::parse(der, name.as_bytes()).is_ok()
 }
 
+/// As [`parse_leaf`], and whether `authority` signed it as well.
+pub fn believe_leaf(der: &[u8], name: &str, authority: &[u8; 32]) -> bool {
+    Leaf::parse(der, name.as_bytes()).is_ok_and(|leaf| leaf.is_signed_by(authority))
+}
+
 /// Any bytes are the body of each of the server's messages or are refused.
 pub fn parse_messages(body: &[u8]) {
     let _ = hello::parse_server_hello(body);

@@ -4,6 +4,9 @@ use super::any_value;
 use crate::bytes::Reader;
 use crate::error::Error;
 
+#[cfg(test)]
+mod tests;
+
 /// Tags of the two ways.
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;

@@ -1,7 +1,10 @@
 //! Whole sessions of the client: with rustls, with OpenSSL, and with servers that misbehave.
 
+mod accepted;
 mod fleet;
+mod fragments;
 mod hostile;
 mod leaf;
+mod mutations;
 mod rustls_peer;
 mod server;

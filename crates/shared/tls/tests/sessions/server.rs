@@ -179,8 +179,9 @@ pub struct Play {
     pub client_keys: Option<Keys>,
     master: Vec<u8>,
     application: Option<(Vec<u8>, Vec<u8>)>,
-    /// Bytes already given away by [`Self::take_wire`].
     pub client_hello: Vec<u8>,
+    /// Where handshake messages go instead of the wire, while there is such a place.
+    pub collected: Option<Vec<u8>>,
 }
 
 impl Play {
@@ -199,6 +200,7 @@ impl Play {
             master: Vec::new(),
             application: None,
             client_hello: hello,
+            collected: None,
         }
     }
 
@@ -276,7 +278,10 @@ impl Play {
     /// Appends a handshake message to wire and transcript.
     pub fn message(&mut self, bytes: &[u8]) {
         self.transcript.extend_from_slice(bytes);
-        self.record(HANDSHAKE, bytes);
+        match &mut self.collected {
+            Some(collected) => collected.extend_from_slice(bytes),
+            None => self.record(HANDSHAKE, bytes),
+        }
     }
 
     pub fn honest_extensions() -> Vec<(u16, Vec<u8>)> {
@@ -363,6 +368,22 @@ impl Play {
     pub fn honest(&mut self) {
         self.until_finished();
         self.finished();
+    }
+
+    /// The whole flight of an honest server, its encrypted messages cut into records by `cut`.
+    pub fn honest_cut(&mut self, cut: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
+        self.honest_start();
+        self.collected = Some(Vec::new());
+        self.extensions(&Self::honest_extensions());
+        self.request();
+        self.certificate(&LeafSpec::honest().signed_by(&AUTHORITY));
+        self.verify();
+        let finished = self.finished_message();
+        self.message(&finished);
+        for part in cut(&self.collected.take().unwrap()) {
+            self.record(HANDSHAKE, &part);
+        }
+        self.use_application_keys();
     }
 
     /// Reads what the client sent after its hello; the alert at its end, if there is one.
