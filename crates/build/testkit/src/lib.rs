@@ -1,1 +1,18 @@
-//! Simulated clock, network, cluster and device.
+//! Simulated clock, network, gateway and hardware: a whole device with real TLS and real images in
+//! one thread, the same at each run of a seed. For tests only; a broken set-up panics.
+
+mod applications;
+mod cable;
+mod choices;
+mod gateway;
+mod heard;
+mod platform;
+mod world;
+
+pub use applications::{Application, Vendor};
+pub use cable::Cable;
+pub use choices::Choices;
+pub use gateway::{Gateway, Reply};
+pub use heard::{Beat, Heard};
+pub use platform::SimulatedPlatform;
+pub use world::{GUESTS, World};

@@ -67,19 +67,11 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let is_repeated = id <= self.boot.last_command;
         let outcome = if is_repeated { CommandOutcome::NotAllowed } else { run(self) };
         self.boot.last_command = self.boot.last_command.max(id);
-        let place = self
-            .results
-            .iter()
-            .position(|entry| !entry.is_due)
-            .or_else(|| self.oldest_result())
-            .unwrap_or(0);
-        if let Some(entry) = self.results.get_mut(place) {
+        // The oldest result goes; one that was sent before one that was not.
+        let place = self.results.iter_mut().min_by_key(|entry| (entry.is_due, entry.id));
+        if let Some(entry) = place {
             *entry = CommandEntry { is_due: true, id, outcome, uptime_ms: now_ms };
         }
-    }
-
-    fn oldest_result(&self) -> Option<usize> {
-        (0..self.results.len()).min_by_key(|index| self.results.get(*index).map(|entry| entry.id))
     }
 
     fn act<P: Platform>(&mut self, verb: Verb, app: AppId, platform: &mut P) -> CommandOutcome {
