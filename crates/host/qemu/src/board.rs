@@ -16,10 +16,11 @@ use tokio_util::task::AbortOnDropHandle;
 use wasmbed_catalog::{Board as BoardFacts, SerialRole};
 
 use crate::cable::{Cable, CableConfig};
-use crate::command::{CABLE_SOCKET, FLASH_SOCKET, QMP_SOCKET};
+use crate::command::{CABLE_SOCKET, FLASH_SOCKET, QMP_SOCKET, UPLINK_SOCKET};
 use crate::console::Console;
 use crate::flash::{FlashError, FlashFile, FlashServer};
 use crate::process::Exit;
+use crate::uplink::{Uplink, UplinkConfig};
 use crate::{leftover, socket};
 
 use self::supervise::{Order, Supervisor};
@@ -164,6 +165,7 @@ pub struct Board {
     console: Console,
     flash: Option<Arc<FlashServer>>,
     cable: Option<Arc<Cable>>,
+    uplink: Option<Arc<Uplink>>,
     directory: PathBuf,
     task: AbortOnDropHandle<()>,
     _lock: File,
@@ -180,15 +182,16 @@ impl Board {
             .map_err(environment("open the console log"))?;
         let flash = start_flash(&config)?.map(Arc::new);
         let cable = start_cable(&config)?.map(Arc::new);
+        let uplink = start_uplink(&config, &console)?.map(Arc::new);
         let qmp = socket::bind(&config.directory.join(QMP_SOCKET))
             .map_err(environment("bind the qmp socket"))?;
         let directory = config.directory.clone();
         let (orders, ordered) = mpsc::channel(8);
         let (supervisor, status) =
-            Supervisor::new(config, qmp, console.clone(), flash.clone(), ordered)
+            Supervisor::new(config, qmp, console.clone(), flash.clone(), uplink.clone(), ordered)
                 .map_err(environment("listen for qmp"))?;
         let task = AbortOnDropHandle::new(tokio::spawn(supervisor.run()));
-        Ok(Self { orders, status, console, flash, cable, directory, task, _lock: lock })
+        Ok(Self { orders, status, console, flash, cable, uplink, directory, task, _lock: lock })
     }
 
     /// How it fares, and each change.
@@ -211,10 +214,18 @@ impl Board {
         self.cable.as_deref()
     }
 
+    /// Its serial line, where the board has no Ethernet.
+    pub fn uplink(&self) -> Option<&Uplink> {
+        self.uplink.as_deref()
+    }
+
     /// Plugs its cable or its serial line in or out.
     pub fn set_plugged(&self, is_plugged: bool) {
         if let Some(cable) = &self.cable {
             cable.set_plugged(is_plugged);
+        }
+        if let Some(uplink) = &self.uplink {
+            uplink.set_plugged(is_plugged);
         }
     }
 
@@ -279,13 +290,16 @@ impl Board {
     /// Stops QEMU, cleanly if it still listens, and waits until it and all that was wired to it is
     /// gone.
     pub async fn stop(self) {
-        let Self { orders, task, flash, cable, .. } = self;
+        let Self { orders, task, flash, cable, uplink, .. } = self;
         // The supervisor stops when nobody can give it orders any more.
         drop(orders);
         let _ = task.await;
         drop(flash);
         if let Some(cable) = cable.and_then(Arc::into_inner) {
             cable.stop().await;
+        }
+        if let Some(uplink) = uplink.and_then(Arc::into_inner) {
+            uplink.stop().await;
         }
     }
 }
@@ -330,4 +344,17 @@ fn start_cable(config: &BoardConfig) -> Result<Option<Cable>, BoardError> {
         capture: config.capture.clone(),
     });
     cable.map(Some).map_err(environment("lay the cable"))
+}
+
+fn start_uplink(config: &BoardConfig, console: &Console) -> Result<Option<Uplink>, BoardError> {
+    if !config.board.qemu.serials.contains(&SerialRole::Uplink) {
+        return Ok(None);
+    }
+    let line = UplinkConfig {
+        socket: config.directory.join(UPLINK_SOCKET),
+        gateway: config.gateway.clone(),
+        is_plugged: config.is_plugged,
+    };
+    let uplink = Uplink::start(line, console.clone());
+    uplink.map(Some).map_err(environment("lay the serial line"))
 }

@@ -14,6 +14,8 @@ mod qmp;
 mod scratch;
 mod service;
 mod socket;
+mod uplink;
+mod upstream;
 
 pub use board::{
     Board, BoardConfig, BoardError, BoardStatus, CONSOLE_FILE, Crash, FLASH_FILE, Phase,
@@ -27,3 +29,4 @@ pub use process::Exit;
 pub use provision::{Provision, ProvisionError, provision};
 pub use qmp::{Event, Qmp, QmpError};
 pub use service::{Config, Error, run};
+pub use uplink::{Uplink, UplinkConfig};

@@ -64,3 +64,7 @@ pub const FLASH_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest path of a Unix socket that is used as it is; a longer one goes through its directory.
 pub const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+/// Bytes read from a gateway and not yet sent to a board on a serial line: one TLS record, since the
+/// line takes no more in 40 ms.
+pub const UPLINK_READ_BYTES: usize = 512;

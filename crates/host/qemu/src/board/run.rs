@@ -22,6 +22,7 @@ use crate::leftover;
 use crate::limits::{QEMU_MESSAGE_BYTES_MAX, QEMU_START_TIMEOUT, QEMU_STOP_TIMEOUT};
 use crate::process::{Output, Process};
 use crate::qmp::{Event, Qmp, QmpError};
+use crate::uplink::Uplink;
 
 /// What stays wired while QEMU comes and goes.
 pub(super) struct Wiring {
@@ -29,6 +30,7 @@ pub(super) struct Wiring {
     pub(super) qmp: UnixListener,
     pub(super) console: Console,
     pub(super) flash: Option<Arc<FlashServer>>,
+    pub(super) uplink: Option<Arc<Uplink>>,
     pub(super) status: watch::Sender<BoardStatus>,
 }
 
@@ -36,6 +38,7 @@ pub(super) struct Wiring {
 struct Mark {
     lines: u64,
     flash_connections: u64,
+    uplink_connections: u64,
 }
 
 /// Why QEMU is gone.
@@ -54,6 +57,7 @@ pub(super) async fn run(wiring: &Wiring, orders: &mut mpsc::Receiver<Order>) -> 
     let mark = Mark {
         lines: wiring.console.line_count(),
         flash_connections: wiring.flash.as_ref().map_or(0, |flash| flash.counters().connections),
+        uplink_connections: wiring.uplink.as_ref().map_or(0, |uplink| uplink.connections()),
     };
     let messages = Messages::default();
     let (mut process, readers) = match spawn(wiring, &messages) {
@@ -156,12 +160,15 @@ async fn attend(
     obey(wiring, process, orders, &qmp, events).await
 }
 
-/// Waits for QMP and for the flash, then lets the processor run.
+/// Waits for QMP and for the serial lines that must lose nothing, then lets the processor run.
 async fn boot(wiring: &Wiring, mark: &Mark) -> Result<(Qmp, mpsc::Receiver<Event>), QmpError> {
     let (stream, _) = wiring.qmp.accept().await?;
     let (qmp, events) = Qmp::open(stream).await?;
     if let Some(flash) = &wiring.flash {
         flash.connected(mark.flash_connections + 1).await;
+    }
+    if let Some(uplink) = &wiring.uplink {
+        uplink.connected(mark.uplink_connections + 1).await;
     }
     if wiring.config.firmware.is_some() {
         qmp.execute("cont", Value::Null).await?;

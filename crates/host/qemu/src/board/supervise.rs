@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::flash::FlashServer;
 use crate::leftover;
 use crate::limits::{RESTART_DELAY_MAX, RESTART_DELAY_MIN, RESTART_FORGIVEN_AFTER};
+use crate::uplink::Uplink;
 
 /// What a board can be told; the answer goes to the sender within.
 pub(super) enum Order {
@@ -40,6 +41,7 @@ impl Supervisor {
         qmp: HostListener,
         console: Console,
         flash: Option<Arc<FlashServer>>,
+        uplink: Option<Arc<Uplink>>,
         orders: mpsc::Receiver<Order>,
     ) -> io::Result<(Self, watch::Receiver<BoardStatus>)> {
         qmp.set_nonblocking(true)?;
@@ -52,7 +54,7 @@ impl Supervisor {
             crash: None,
             restart_delay: None,
         });
-        Ok((Self { wiring: Wiring { config, qmp, console, flash, status }, orders }, seen))
+        Ok((Self { wiring: Wiring { config, qmp, console, flash, uplink, status }, orders }, seen))
     }
 
     /// Runs until nobody can give orders any more, or QEMU ended and is not to be restarted.

@@ -3,10 +3,9 @@
 //! The newest connection of the board replaces the older one: a board that was reset has forgotten it.
 
 use std::collections::VecDeque;
-use std::future::{self, Future};
+use std::future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant as HostInstant};
@@ -23,28 +22,14 @@ use tokio_util::sync::CancellationToken;
 use super::frames::FrameReader;
 use super::wire::Wire;
 use super::{Counters, PREFIX_BITS, RELAY_ADDRESS, RELAY_PORT};
-use crate::limits::{GATEWAY_CONNECT_TIMEOUT, RELAY_BUFFER_BYTES, RELAY_SILENCE_TIMEOUT};
+use crate::limits::{RELAY_BUFFER_BYTES, RELAY_SILENCE_TIMEOUT};
+use crate::upstream::Upstream;
 
 /// Locally administered; the same on every cable, since no two are joined.
 const RELAY_MAC: EthernetAddress = EthernetAddress([0x02, 0, 0x0A, 0x53, 0, 0x01]);
 
 /// One that listens, one that shakes hands, one that is open.
 const SOCKETS: usize = 3;
-
-type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
-
-/// Where the gateway's side of the connection is.
-enum Upstream {
-    None,
-    Dialing(Dialing),
-    Open {
-        stream: TcpStream,
-        has_ended: bool,
-        is_shut: bool,
-    },
-    /// The gateway cannot be reached; the board is to be told.
-    Failed,
-}
 
 pub(super) struct Relay {
     wire: Wire,
@@ -131,7 +116,7 @@ impl Relay {
                 () = ready(link.as_ref(), !self.wire.backlog.is_empty()) => {
                     self.take_frames(&mut link);
                 }
-                () = upstream_ready(&mut self.upstream, wants_read, wants_write) => {}
+                () = self.upstream.ready(wants_read, wants_write) => {}
                 () = sleep(delay) => {}
                 changed = plugged.changed() => {
                     if changed.is_err() {
@@ -191,7 +176,7 @@ impl Relay {
             self.hang_up();
             self.active = newest;
             self.counters.connections.fetch_add(1, Ordering::Relaxed);
-            self.upstream = Upstream::Dialing(Box::pin(dial(self.gateway.clone())));
+            self.upstream = Upstream::dial(&self.gateway);
         }
         if let Some(active) = self.active
             && (matches!(self.upstream, Upstream::Failed)
@@ -296,39 +281,6 @@ fn split(result: io::Result<usize>) -> (usize, io::Result<usize>) {
 fn new_socket() -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; RELAY_BUFFER_BYTES]);
     Socket::new(buffer(), buffer())
-}
-
-async fn dial(gateway: String) -> io::Result<TcpStream> {
-    let connected = tokio::time::timeout(GATEWAY_CONNECT_TIMEOUT, TcpStream::connect(&gateway));
-    let stream = connected.await.map_err(|_| io::ErrorKind::TimedOut)??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// Waits until the gateway's side can do what is wanted of it; finishes dialing on the way.
-async fn upstream_ready(upstream: &mut Upstream, wants_read: bool, wants_write: bool) {
-    match upstream {
-        Upstream::None | Upstream::Failed => future::pending().await,
-        Upstream::Dialing(dialing) => {
-            *upstream = match dialing.await {
-                Ok(stream) => Upstream::Open { stream, has_ended: false, is_shut: false },
-                Err(error) => {
-                    tracing::warn!(%error, "gateway unreachable");
-                    Upstream::Failed
-                }
-            };
-        }
-        Upstream::Open { stream, .. } => {
-            let interest = match (wants_read, wants_write) {
-                (false, false) => return future::pending().await,
-                (true, false) => Interest::READABLE,
-                (false, true) => Interest::WRITABLE,
-                (true, true) => Interest::READABLE | Interest::WRITABLE,
-            };
-            // An error shows at the next read or write.
-            let _ = stream.ready(interest).await;
-        }
-    }
 }
 
 /// The connection of one QEMU.

@@ -50,15 +50,16 @@ impl Default for Host {
 }
 
 impl Host {
-    /// The end of a new connection: lost, since it may begin in the middle of a frame.
+    /// The end of a new connection: lost, since it may begin in the middle of a frame. The first
+    /// control frame says so, to a device that takes its session for open.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             state: State::Lost,
             zeros: 0,
             parser: Parser::new(),
             flow: Flow::new(HOST_WINDOW_BYTES, 0, 0),
-            urgent: None,
+            urgent: Some(Short::new(Kind::Lost, 0, &[])),
         }
     }
 
