@@ -12,6 +12,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch_kind};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway};
 
@@ -30,6 +31,8 @@ pub(crate) struct Cluster {
     enrollments: Store<Enrollment>,
     gateways: Store<Gateway>,
     synced: AtomicBool,
+    /// The gateway's own object was seen or has changed.
+    pub(crate) gateway_changed: Notify,
     /// What follows from applications and revisions; absent after one of them changed.
     plan: Mutex<Option<Arc<Plan>>>,
 }
@@ -59,6 +62,7 @@ impl Cluster {
             enrollments,
             gateways,
             synced: AtomicBool::new(false),
+            gateway_changed: Notify::new(),
             plan: Mutex::new(None),
         });
         let watches = Watches { metrics, shutdown };
@@ -77,8 +81,14 @@ impl Cluster {
             changed(settled(event));
         });
         watches.watch(cluster.api(), everything, enrollments_writer, |_| {});
-        let changed = cluster.plan_changes(registry);
-        watches.watch(cluster.api(), own, gateways_writer, move |event| changed(settled(event)));
+        // The heartbeat timeout of its spec concerns every session.
+        let (changed, seen) = (cluster.plan_changes(registry), Arc::clone(&cluster));
+        watches.watch(cluster.api(), own, gateways_writer, move |event| {
+            if settled(event) {
+                changed(true);
+                seen.gateway_changed.notify_one();
+            }
+        });
         tokio::spawn(sync(Arc::clone(&cluster), Arc::clone(registry), shutdown.clone()));
         cluster
     }

@@ -244,7 +244,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let desired = {
             let mut facts = lock(&standing.device.facts);
             let desired = cluster.plan().desired(&device, &facts);
-            if facts.withhold(desired.withheld) {
+            let is_denied = device.status.as_ref().is_some_and(|status| facts.is_denied_by(status));
+            if facts.withhold(desired.withheld) || is_denied {
                 self.service.writer.changed(&standing.device.name);
             }
             desired.entries

@@ -12,8 +12,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::core::{Selector, SelectorExt as _};
 use wasmbed_crds::device::DeviceApplication;
-use wasmbed_crds::{Application, ApplicationRevision, Device};
-use wasmbed_model::desired::{Candidate, Refusal, Revision, plan};
+use wasmbed_crds::{Application, ApplicationRevision, Device, desired};
+use wasmbed_model::desired::{Candidate, Refusal, plan};
 use wasmbed_model::ids::{parse_digest, parse_uid, uid_text};
 use wasmbed_wire::limits::MANIFEST_BYTES_MAX;
 use wasmbed_wire::{AppId, DesiredEntry, Digest, GuestState};
@@ -61,12 +61,12 @@ impl Plan {
         let mut made = Self::default();
         let mut by_name = HashMap::new();
         for revision in revisions {
-            let Some((app, revision, content)) = read_revision(revision) else {
+            let Some((key, content)) = read_revision(revision) else {
                 tracing::warn!(revision = revision.name_any(), "a revision cannot be read");
                 continue;
             };
-            made.contents.insert((app, revision.generation), content);
-            by_name.insert(revision.name.clone(), (app, revision));
+            made.contents.insert(key, content);
+            by_name.insert(revision.name_any(), revision);
         }
         for application in applications {
             let Some(app) = application.uid().as_deref().and_then(parse_uid) else { continue };
@@ -78,15 +78,12 @@ impl Plan {
             else {
                 continue;
             };
-            let Some((_, revision)) = by_name.get(target).filter(|(owner, _)| *owner == app) else {
-                continue;
-            };
-            let Ok(selector) = Selector::try_from(application.spec.selector.clone()) else {
-                tracing::warn!(application = application.name_any(), "a selector cannot be read");
-                continue;
-            };
-            let candidate = candidate(application, app, revision.clone());
-            made.wanted.push(Wanted { selector, candidate });
+            let revision = by_name.get(target);
+            let candidate = revision.and_then(|revision| desired::candidate(application, revision));
+            let selector = Selector::try_from(application.spec.selector.clone());
+            if let (Some(candidate), Ok(selector)) = (candidate, selector) {
+                made.wanted.push(Wanted { selector, candidate });
+            }
         }
         made
     }
@@ -129,44 +126,17 @@ impl Plan {
     }
 }
 
-fn read_revision(revision: &ApplicationRevision) -> Option<(AppId, Revision, Content)> {
+fn read_revision(revision: &ApplicationRevision) -> Option<((AppId, u64), Content)> {
     let spec = &revision.spec;
     let app = parse_uid(&spec.application_ref.uid)?;
+    let generation = u64::try_from(spec.generation).ok()?;
     let image_digest = parse_digest(&spec.image_digest)?;
     let manifest = BASE64.decode(&spec.manifest).ok()?;
     let signature = BASE64.decode(&spec.signature).ok()?;
     if manifest.len() > MANIFEST_BYTES_MAX || signature.len() != 64 {
         return None;
     }
-    let read = Revision {
-        name: revision.name_any(),
-        generation: u64::try_from(spec.generation).ok()?,
-        image: image_digest,
-        image_bytes: u32::try_from(spec.image_bytes).ok()?,
-        image_format: u8::try_from(spec.image_format).ok()?,
-        arena_bytes: u32::try_from(spec.needs.arena_bytes).ok()?,
-    };
-    Some((app, read, Content { manifest, signature, image_digest }))
-}
-
-fn candidate(application: &Application, app: AppId, revision: Revision) -> Candidate {
-    let spec = &application.spec;
-    let seconds = |time: &Time| time.0.as_second();
-    Candidate {
-        app,
-        name: application.name_any(),
-        created_s: application.metadata.creation_timestamp.as_ref().map_or(0, seconds),
-        priority: spec.priority,
-        suspend: spec.suspend,
-        restart_token: spec.restarted_at.as_ref().map_or(0, restart_token),
-        revision,
-    }
-}
-
-/// The seconds of the time, which is as fine as the API writes it. 0: nobody asked for a restart.
-fn restart_token(at: &Time) -> u32 {
-    let [.., a, b, c, d] = at.0.as_second().to_be_bytes();
-    u32::from_be_bytes([a, b, c, d]).max(1)
+    Some(((app, generation), Content { manifest, signature, image_digest }))
 }
 
 fn withheld(refusal: &Refusal, now: Timestamp) -> DeviceApplication {

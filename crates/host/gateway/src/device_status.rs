@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use wasmbed_crds::condition;
 use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastReset};
+use wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX;
 use wasmbed_model::condition::{Observation, Verdict, kinds, reasons};
 use wasmbed_model::desired::Budget;
 use wasmbed_model::ids::uid_text;
@@ -96,6 +97,10 @@ impl Facts {
         if known.is_some_and(|guest| guest.report == report) {
             return false;
         }
+        if known.is_none() && self.guests.len() >= DEVICE_APPLICATIONS_MAX {
+            // No device holds so many; what it makes up is not kept.
+            return false;
+        }
         let since = match (known, &carried) {
             (Some(guest), _) if guest.report.state == report.state => guest.since,
             (None, Some(app)) if app.state == report.state.name() => {
@@ -121,6 +126,15 @@ impl Facts {
         self.changed(!matches!(self.link, Link::Closed(_)), |facts| {
             facts.link = Link::Closed(ended)
         })
+    }
+
+    /// Whether a status that names this session denies that it stands: a Lease that was renewed too
+    /// late had others believe so.
+    pub(crate) fn is_denied_by(&self, status: &DeviceStatus) -> bool {
+        let stored = status.epoch.and_then(|epoch| u64::try_from(epoch).ok());
+        !matches!(self.link, Link::Closed(_))
+            && stored == Some(self.epoch)
+            && !condition::is_true(&status.conditions, kinds::CONNECTED)
     }
 
     /// Replaces what was not sent to the device. Times of unchanged entries are kept.
@@ -188,7 +202,7 @@ impl Facts {
         // What the device says comes first; names are the key of the list, so they are unique.
         for app in reported.chain(self.withheld.iter().cloned()).chain(self.carried.iter().cloned())
         {
-            if applications.len() < wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX
+            if applications.len() < DEVICE_APPLICATIONS_MAX
                 && applications.iter().all(|other| other.name != app.name)
             {
                 applications.push(app);

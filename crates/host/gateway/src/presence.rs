@@ -45,17 +45,25 @@ impl Presence {
                         tracing::warn!(%error, "renew the lease");
                     }
                 }
-                _ = entry_turn.tick() => {
-                    let entry = self.entry();
-                    if written.as_ref() == Some(&entry) && self.is_entered() {
-                        continue;
-                    }
-                    match self.enter(vec![entry.clone()]).await {
-                        Ok(()) => written = Some(entry),
-                        Err(error) => tracing::warn!(%error, "write the gateway's status"),
-                    }
+                _ = entry_turn.tick() => self.compare(&mut written).await,
+                () = self.service.cluster.gateway_changed.notified() => {
+                    self.compare(&mut written).await;
                 }
             }
+        }
+    }
+
+    /// Writes the entry if it is new, or missing from the Gateway's object.
+    async fn compare(&self, written: &mut Option<GatewayReplica>) {
+        let entry = self.entry();
+        if self.service.cluster.gateway().is_none()
+            || (written.as_ref() == Some(&entry) && self.is_entered())
+        {
+            return;
+        }
+        match self.enter(vec![entry.clone()]).await {
+            Ok(()) => *written = Some(entry),
+            Err(error) => tracing::warn!(%error, "write the gateway's status"),
         }
     }
 

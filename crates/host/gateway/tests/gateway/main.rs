@@ -1,0 +1,8 @@
+//! A whole gateway against an API server in the same process and devices in software.
+
+mod enrollment;
+mod harness;
+mod hostile;
+mod live_api;
+mod peer;
+mod sessions;
