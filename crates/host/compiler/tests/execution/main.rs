@@ -1,0 +1,3 @@
+//! Prepared modules, executed: what they compute, what they cost, and how they end.
+mod guest;
+mod spec;
