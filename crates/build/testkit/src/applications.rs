@@ -119,6 +119,17 @@ impl Vendor {
     }
 }
 
+/// The image of a module in the text format.
+///
+/// # Panics
+/// If it is not a module, or the compiler refuses it.
+#[track_caller]
+pub fn image_of(module: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(module).expect("a module");
+    let options = wasmbed_compiler::Options::default();
+    wasmbed_compiler::prepare(&wasm, &options).expect("an image").image
+}
+
 /// The identifier of the application called `name`.
 pub(crate) fn app_id(name: &str) -> AppId {
     let digest: [u8; 32] = Sha256::digest(name).into();

@@ -6,10 +6,11 @@ mod cable;
 mod choices;
 mod gateway;
 mod heard;
+pub mod modules;
 mod platform;
 mod world;
 
-pub use applications::{Application, Vendor};
+pub use applications::{Application, Vendor, image_of};
 pub use cable::Cable;
 pub use choices::Choices;
 pub use gateway::{Gateway, Reply};

@@ -8,7 +8,7 @@ use wasmbed_wire::{
 };
 
 use crate::console::Line;
-use crate::guests::{Detail, Guest, Previous, Stage};
+use crate::guests::{Detail, Grant, Guest, Previous, Stage};
 use crate::install::Install;
 use crate::limits;
 use crate::loader::Loader;
@@ -150,7 +150,8 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     /// What fits on this device.
     pub fn budget(&self) -> Budget {
         Budget {
-            arena_bytes: self.arena.len() as u32,
+            arena_bytes: (self.arena.len() as u32)
+                .saturating_sub(GUESTS as u32 * limits::GUEST_OVERHEAD_BYTES),
             slot_bytes: limits::IMAGE_BYTES_MAX,
             slots: self.slots,
             guests: GUESTS as u8,
@@ -420,5 +421,6 @@ impl Guest {
         self.manifest_bytes = manifest_bytes;
         self.policy = manifest.restart_policy;
         self.fuel_limit = manifest.limits.fuel;
+        self.grant = Grant::of(&manifest.capabilities);
     }
 }

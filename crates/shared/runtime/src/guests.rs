@@ -2,7 +2,8 @@
 //! [`crate::loader`], installing in [`crate::install`].
 
 use wasmbed_engine::{Instance, Outcome, Place, Trap};
-use wasmbed_image::RestartPolicy;
+use wasmbed_image::{Capabilities, Capability, RestartPolicy};
+use wasmbed_wire::limits::TOPIC_BYTES_MAX;
 use wasmbed_wire::{AppId, Digest, GuestReason, GuestState, StateReport};
 
 use crate::arena::{self, Range};
@@ -71,6 +72,46 @@ impl Detail {
     }
 }
 
+/// What the signed manifest allows a guest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Grant {
+    capabilities: u32,
+    prefix: [u8; TOPIC_BYTES_MAX],
+    prefix_bytes: u8,
+}
+
+impl Grant {
+    /// Nothing.
+    pub const NONE: Self = Self { capabilities: 0, prefix: [0; TOPIC_BYTES_MAX], prefix_bytes: 0 };
+
+    /// What these capabilities allow.
+    pub fn of(capabilities: &Capabilities<'_>) -> Self {
+        let text = capabilities.telemetry_prefix().as_bytes();
+        let mut grant = Self { capabilities: capabilities.bits(), ..Self::NONE };
+        match grant.prefix.get_mut(..text.len()) {
+            Some(prefix) => prefix.copy_from_slice(text),
+            // No topic can begin with a prefix that is longer than a topic.
+            None => grant.capabilities &= !Capability::Telemetry.bit(),
+        }
+        grant.prefix_bytes = text.len() as u8;
+        grant
+    }
+
+    /// Whether the capability was granted.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.capabilities & capability.bit() != 0
+    }
+
+    /// Whether values may be published under this topic.
+    pub fn allows_topic(&self, topic: &[u8]) -> bool {
+        let prefix = self.prefix.get(..usize::from(self.prefix_bytes)).unwrap_or_default();
+        self.has(Capability::Telemetry)
+            && topic.len() <= TOPIC_BYTES_MAX
+            && topic.starts_with(prefix)
+            && core::str::from_utf8(topic).is_ok()
+    }
+}
+
 /// The image before this one, kept until this one proved healthy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Previous {
@@ -93,7 +134,7 @@ pub struct Guest {
     pub slot: u8,
     /// Failures in a row.
     pub failures: u8,
-    /// Bytes of the manifest in the slot and in the arena.
+    /// Bytes of the manifest in the slot.
     pub manifest_bytes: u16,
     /// Bytes of the image.
     pub image_bytes: u32,
@@ -119,7 +160,9 @@ pub struct Guest {
     pub policy: RestartPolicy,
     /// Fuel of one run.
     pub fuel_limit: Option<u64>,
-    /// Part of the arena: manifest, image, working memory.
+    /// What it may do.
+    pub grant: Grant,
+    /// Part of the arena: image, working memory.
     pub range: Option<Range>,
     /// The running guest.
     pub instance: Option<Instance>,
@@ -157,6 +200,7 @@ impl Guest {
         restart_token: None,
         policy: RestartPolicy::Always,
         fuel_limit: None,
+        grant: Grant::NONE,
         range: None,
         instance: None,
         started_at_ms: 0,
@@ -217,30 +261,12 @@ impl Guest {
     }
 }
 
-/// The parts of a guest's range.
-pub struct Parts<'a> {
-    pub manifest: &'a mut [u8],
-    pub image: &'a mut [u8],
-    pub working: &'a mut [u8],
-}
-
-/// Cuts a range into its parts; empty ones if it is too small, which the placement rules out.
-pub fn parts(
-    arena: &mut [u8],
-    range: Range,
-    manifest_bytes: usize,
-    image_bytes: usize,
-) -> Parts<'_> {
-    let whole = range.of(arena);
-    let manifest_room = arena::align(manifest_bytes as u64).unwrap_or(0) as usize;
-    let image_room = arena::align(image_bytes as u64).unwrap_or(0) as usize;
-    let (manifest, rest) = whole.split_at_mut_checked(manifest_room).unwrap_or_default();
-    let (image, working) = rest.split_at_mut_checked(image_room).unwrap_or_default();
-    Parts {
-        manifest: manifest.get_mut(..manifest_bytes).unwrap_or_default(),
-        image: image.get_mut(..image_bytes).unwrap_or_default(),
-        working,
-    }
+/// Cuts a guest's range into its image and the engine's working memory; empty ones if it is too
+/// small, which the placement rules out.
+pub fn parts(arena: &mut [u8], range: Range, image_bytes: u32) -> (&mut [u8], &mut [u8]) {
+    let room = arena::align(image_bytes.into()).unwrap_or(0) as usize;
+    let (image, working) = range.of(arena).split_at_mut_checked(room).unwrap_or_default();
+    (image.get_mut(..image_bytes as usize).unwrap_or_default(), working)
 }
 
 /// The reason that a trap is reported with.
@@ -296,8 +322,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn run_slice<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
         let Some(guest) = self.guests.get_mut(index) else { return };
         let (Some(instance), Some(range)) = (guest.instance.as_mut(), guest.range) else { return };
-        let parts =
-            parts(self.arena, range, usize::from(guest.manifest_bytes), guest.image_bytes as usize);
+        let (image, working) = parts(self.arena, range, guest.image_bytes);
         let slice_fuel = platform.slice_fuel();
         platform.slice_begin(limits::SLICE_US);
         let mut stop = platform.stop_flag();
@@ -305,7 +330,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             platform: &mut *platform,
             queue: &mut self.queue,
             app: guest.app,
-            manifest: parts.manifest,
+            grant: guest.grant,
             calls: 0,
             wake_at_ms: now_ms,
         };
@@ -318,7 +343,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 (limit, end) => limit.or(end),
             };
             instance.set_fuel_limit(limit);
-            let outcome = instance.run(parts.image, parts.working, &mut host, &mut stop);
+            let outcome = instance.run(image, working, &mut host, &mut stop);
             let is_slice_over =
                 matches!(outcome, Outcome::OutOfFuel(_)) && limit != guest.fuel_limit;
             if !is_slice_over {

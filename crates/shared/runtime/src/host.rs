@@ -2,9 +2,9 @@
 
 use wasmbed_abi as abi;
 use wasmbed_engine::{Args, Host, HostOutcome, guest_slice};
-use wasmbed_image::Manifest;
 use wasmbed_wire::AppId;
 
+use crate::guests::Grant;
 use crate::platform::Platform;
 use crate::queue::Queue;
 
@@ -13,8 +13,7 @@ pub struct GuestHost<'x, 'q, P: Platform> {
     pub platform: &'x mut P,
     pub queue: &'x mut Queue<'q>,
     pub app: AppId,
-    /// The signed manifest: says which topics are allowed.
-    pub manifest: &'x [u8],
+    pub grant: Grant,
     /// Calls so far.
     pub calls: u32,
     /// When a parked guest goes on.
@@ -42,12 +41,7 @@ impl<P: Platform> GuestHost<'_, '_, P> {
             return HostOutcome::Trap;
         };
         let value = args.long(2) as i64;
-        let is_allowed = topic.len() <= abi::TOPIC_BYTES_MAX
-            && core::str::from_utf8(topic).is_ok_and(|topic| {
-                Manifest::decode(self.manifest)
-                    .is_ok_and(|manifest| manifest.capabilities.allows_topic(topic))
-            });
-        if !is_allowed {
+        if !self.grant.allows_topic(topic) {
             return HostOutcome::Return(u64::from(abi::TELEMETRY_REFUSED));
         }
         let now_ms = self.now_ms();

@@ -243,7 +243,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             return Err(GuestReason::DigestMismatch.into());
         }
         if self.install.received_bytes == 0 && bytes.len() >= Header::BYTES {
-            self.stage_begin(bytes, platform);
+            self.stage_begin(bytes);
         }
         let writer = self.install.writer.as_mut().ok_or(GuestReason::StorageFailed)?;
         writer.append(platform.flash(), bytes).map_err(|_| GuestReason::StorageFailed)?;
@@ -251,10 +251,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             hash.update(bytes);
         }
         if let Some(range) = self.install.range {
-            let manifest_bytes = usize::from(self.install.manifest_bytes);
-            let parts = parts(self.arena, range, manifest_bytes, self.install.image_bytes as usize);
+            let (image, _) = parts(self.arena, range, self.install.image_bytes);
             let start = self.install.received_bytes as usize;
-            if let Some(target) = parts.image.get_mut(start..start + bytes.len()) {
+            if let Some(target) = image.get_mut(start..start + bytes.len()) {
                 target.copy_from_slice(bytes);
             }
         }
@@ -264,17 +263,10 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     /// Puts the image into the arena as it arrives, if there is room: it starts sooner then. Where
     /// there is none, it is loaded from the flash once the old one is gone.
-    fn stage_begin<P: Platform>(&mut self, head: &[u8], platform: &mut P) {
-        let Some(slot) = self.install.writer.as_ref().map(SlotWriter::slot) else { return };
+    fn stage_begin(&mut self, head: &[u8]) {
         let Ok(header) = Header::decode(head) else { return };
-        if header.image_bytes() != u64::from(self.install.image_bytes) {
-            return;
-        }
-        let manifest_bytes = usize::from(self.install.manifest_bytes);
-        let Ok(range) = self.place(manifest_bytes, &header) else { return };
-        let parts = parts(self.arena, range, manifest_bytes, self.install.image_bytes as usize);
-        if Journal::image_read(platform.flash(), slot, 2, parts.manifest).is_ok() {
-            self.install.range = Some(range);
+        if header.image_bytes() == u64::from(self.install.image_bytes) {
+            self.install.range = self.place(&header).ok();
         }
     }
 

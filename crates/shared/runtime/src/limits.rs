@@ -9,6 +9,10 @@ pub const FRAME_OUT_BYTES_MIN: usize = 320;
 /// Bytes that the queue of log lines and telemetry must have: one log line with its head.
 pub const QUEUE_BYTES_MIN: usize = 320;
 
+/// Bytes of the arena that a guest can take beside its image and what the engine needs: both are
+/// rounded up to 8.
+pub const GUEST_OVERHEAD_BYTES: u32 = 16;
+
 /// Longest run of a guest before the loop looks after the session again. Chosen: in 10 ms a line
 /// of 115,200 baud brings about 115 bytes, which the ring behind it still holds.
 pub const SLICE_US: u32 = 10_000;

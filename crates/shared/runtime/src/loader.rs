@@ -4,14 +4,14 @@
 use sha2::{Digest as _, Sha256};
 use wasmbed_abi::import_by_number;
 use wasmbed_engine::Instance;
-use wasmbed_image::{Header, Image, ImageError, Manifest};
+use wasmbed_image::{Header, Image, ImageError};
 use wasmbed_journal::Journal;
 use wasmbed_wire::{GuestReason, GuestState};
 
 use crate::arena::{self, Range};
 use crate::console::Line;
 use crate::core_state::{Core, image_offset};
-use crate::guests::{Detail, Guest, Stage, parts};
+use crate::guests::{Detail, Grant, Guest, Stage, parts};
 use crate::limits;
 use crate::platform::Platform;
 
@@ -52,12 +52,11 @@ impl From<ImageError> for Refused {
     }
 }
 
-/// Bytes of the arena that a guest takes: manifest, image, and what the engine needs beside it.
-fn range_bytes(manifest_bytes: usize, header: &Header) -> Option<u32> {
-    let manifest = arena::align(manifest_bytes as u64)?;
+/// Bytes of the arena that a guest takes: image, and what the engine needs beside it.
+fn range_bytes(header: &Header) -> Option<u32> {
     let image = arena::align(header.image_bytes())?;
     let working = arena::align(header.arena_bytes())?;
-    manifest.checked_add(image)?.checked_add(working)
+    image.checked_add(working)
 }
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
@@ -65,9 +64,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     ///
     /// # Errors
     /// What is needed and what is there, in bytes.
-    pub fn place(&self, manifest_bytes: usize, header: &Header) -> Result<Range, Detail> {
+    pub fn place(&self, header: &Header) -> Result<Range, Detail> {
         let capacity = self.arena.len() as u32;
-        let needed = range_bytes(manifest_bytes, header);
+        let needed = range_bytes(header);
         let needed = needed.ok_or(Detail::size(u32::MAX, capacity))?;
         arena::place(capacity, self.ranges(), needed).map_err(|hole| {
             let available = if needed > capacity { capacity } else { hole };
@@ -107,10 +106,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let failed = |_| Refused::new(GuestReason::StorageFailed);
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
-        let manifest_bytes = usize::from(guest.manifest_bytes);
-        let parts = parts(self.arena, range, manifest_bytes, guest.image_bytes as usize);
+        let (image, _) = parts(self.arena, range, guest.image_bytes);
         let offset = self.loader.offset as usize;
-        let rest = parts.image.get_mut(offset..).unwrap_or_default();
+        let rest = image.get_mut(offset..).unwrap_or_default();
         let bytes = rest.len().min(limits::LOAD_PIECE_BYTES);
         let piece = rest.get_mut(..bytes).unwrap_or_default();
         let from = image_offset(guest.manifest_bytes) + self.loader.offset;
@@ -144,10 +142,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             return Err(Refused::new(GuestReason::ImageMalformed));
         }
         let range = self
-            .place(usize::from(manifest_bytes), &header)
+            .place(&header)
             .map_err(|detail| Refused { reason: GuestReason::ArenaTooSmall, detail })?;
-        let parts = parts(self.arena, range, usize::from(manifest_bytes), image_bytes as usize);
-        Journal::image_read(platform.flash(), slot, 2, parts.manifest).map_err(failed)?;
         if let Some(guest) = self.guests.get_mut(index) {
             guest.range = Some(range);
         }
@@ -159,12 +155,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn instantiate(&mut self, index: usize, now_ms: u64) -> Result<(), Refused> {
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
-        let manifest_bytes = usize::from(guest.manifest_bytes);
-        let parts = parts(self.arena, range, manifest_bytes, guest.image_bytes as usize);
-        let manifest = Manifest::decode(parts.manifest)
-            .map_err(|_| Refused::new(GuestReason::ManifestMalformed))?;
-        check_imports(&Image::parse(parts.image)?, &manifest)?;
-        let instance = Instance::load(parts.image, parts.working)
+        let (image, working) = parts(self.arena, range, guest.image_bytes);
+        check_imports(&Image::parse(image)?, &guest.grant)?;
+        let instance = Instance::load(image, working)
             .map_err(|_| Refused::new(GuestReason::ImageMalformed))?;
         guest.instance = Some(instance);
         guest.stage = Stage::Ready;
@@ -195,10 +188,10 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 }
 
 /// Each import must exist here and be granted.
-fn check_imports(image: &Image<'_>, manifest: &Manifest<'_>) -> Result<(), Refused> {
+fn check_imports(image: &Image<'_>, grant: &Grant) -> Result<(), Refused> {
     for index in 0..image.header.imports {
         let import = image.import(index).and_then(import_by_number);
-        if !import.is_some_and(|import| manifest.capabilities.has(import.capability)) {
+        if !import.is_some_and(|import| grant.has(import.capability)) {
             return Err(Refused::new(GuestReason::ImportRefused));
         }
     }
