@@ -256,7 +256,7 @@ pub struct BoardFit {
     pub needed_arena_bytes: i64,
     /// Bytes of RAM the board has for guests.
     pub arena_bytes: i64,
-    /// Bytes of the image.
+    /// Bytes of an image slot that the image and its manifest take.
     pub needed_slot_bytes: i64,
     /// Bytes of one image slot of the board.
     pub slot_bytes: i64,

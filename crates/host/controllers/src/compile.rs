@@ -1,0 +1,94 @@
+//! The compiler, asked in the words of an Application and answering in those of a condition.
+
+use wasmbed_compiler::{Needs, Options, PrepareError};
+use wasmbed_crds::application::Limits;
+use wasmbed_image::{Capabilities, Capability};
+use wasmbed_model::condition::reasons;
+
+use crate::preparation::Refusal;
+
+/// An image, and what it needs beside itself.
+pub struct Compiled {
+    /// The image.
+    pub image: Vec<u8>,
+    /// Number of its format.
+    pub format: u8,
+    /// Bounds that are signed.
+    pub limits: wasmbed_image::Limits,
+    /// Bytes of RAM beside the image.
+    pub working_bytes: u64,
+    /// Bytes of code.
+    pub code_bytes: u64,
+    /// Bytes of linear memory.
+    pub memory_bytes: u64,
+    /// Bytes of stack.
+    pub stack_bytes: u64,
+}
+
+/// Compiles a module within the limits and capabilities of its Application.
+///
+/// # Errors
+/// [`Refusal`], never transient: the compiler is a function of its arguments.
+pub fn compile(
+    module: &[u8],
+    limits: Option<Limits>,
+    granted: Capabilities<'_>,
+) -> Result<Compiled, Refusal> {
+    let limits = limits.unwrap_or_default();
+    let options = Options {
+        memory_bytes_max: limits.memory_bytes.map(clamp),
+        granted: Some(Capability::ALL.into_iter().filter(|one| granted.has(*one)).collect()),
+        ..Options::default()
+    };
+    let prepared = wasmbed_compiler::prepare(module, &options).map_err(refuse)?;
+    let needs = &prepared.needs;
+    let signed = signed_limits(limits, needs)?;
+    Ok(Compiled {
+        format: wasmbed_image::FORMAT_LOWERED_V1,
+        limits: signed,
+        working_bytes: needs.arena_bytes.into(),
+        code_bytes: needs.code_bytes.into(),
+        memory_bytes: needs.memory_bytes_max.into(),
+        stack_bytes: needs.stack_bytes.into(),
+        image: prepared.image,
+    })
+}
+
+/// The limits of the Application where it has some, and else exactly what the module needs.
+fn signed_limits(limits: Limits, needs: &Needs) -> Result<wasmbed_image::Limits, Refusal> {
+    let bound = |what: &str, limit: Option<i64>, needed: u32| match limit.map(clamp) {
+        Some(limit) if limit < needed => {
+            let message =
+                format!("the module needs {needed} bytes of {what}, the limit is {limit}");
+            Err(Refusal::lasting(reasons::LIMIT_EXCEEDED, message))
+        }
+        Some(limit) => Ok(limit),
+        None => Ok(needed),
+    };
+    Ok(wasmbed_image::Limits {
+        memory_bytes: bound("memory", limits.memory_bytes, needs.memory_bytes_max)?,
+        stack_bytes: bound("stack", limits.stack_bytes, needs.stack_bytes)?,
+        fuel: limits.fuel.map(|fuel| fuel.max(0) as u64),
+    })
+}
+
+fn clamp(bytes: i64) -> u32 {
+    bytes.clamp(0, u32::MAX.into()) as u32
+}
+
+fn refuse(error: PrepareError) -> Refusal {
+    let reason = match &error {
+        PrepareError::Invalid { .. } | PrepareError::SegmentOutOfBounds { .. } => {
+            reasons::MODULE_INVALID
+        }
+        PrepareError::TooLarge { .. } | PrepareError::FormatLimit { .. } => reasons::TOO_LARGE,
+        PrepareError::NotImplemented { .. } => reasons::FEATURE_UNSUPPORTED,
+        PrepareError::UnknownImport { .. } | PrepareError::ImportType { .. } => {
+            reasons::IMPORT_UNKNOWN
+        }
+        PrepareError::CapabilityMissing { .. } => reasons::CAPABILITY_MISSING,
+        PrepareError::NoEntry => reasons::ENTRY_MISSING,
+        PrepareError::Recursion { .. } => reasons::RECURSION_UNBOUNDED,
+    };
+    Refusal::lasting(reason, error.to_string())
+}
