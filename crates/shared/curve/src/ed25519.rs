@@ -2,14 +2,11 @@
 
 use zeroize::Zeroize;
 
-use crate::edwards::{Point, decode_negated};
+use crate::edwards::{Niels, base_multiple, decode_negated, joint_multiple};
 use crate::limits::{DIGEST_BYTES, KEY_BYTES, SIGNATURE_BYTES};
 use crate::scalar;
-use crate::sha512::Sha512;
+use crate::sha512::hash;
 use crate::x25519::clamp;
-
-#[cfg(test)]
-mod tests;
 
 /// Why a signature was not believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +35,7 @@ impl Key {
         let mut key = Self { seed: *seed, public: [0; KEY_BYTES] };
         let mut digest = [0; DIGEST_BYTES];
         let mut secret = key.expand(&mut digest);
-        Point::base_multiple(&secret).encode(&mut key.public);
+        base_multiple(&secret, &mut key.public);
         secret.zeroize();
         digest.zeroize();
         key
@@ -54,45 +51,49 @@ impl Key {
     /// # Source
     /// RFC 8032, section 5.1.6.
     pub fn sign(&self, parts: &[&[u8]]) -> [u8; SIGNATURE_BYTES] {
-        let mut nonce = self.nonce(parts);
-        let mut point = [0; KEY_BYTES];
-        Point::base_multiple(&nonce).encode(&mut point);
-        let challenge = Challenge::of(&point, &self.public, parts);
-        // Derived a second time rather than kept over the multiplication: less stack.
-        let mut digest = [0; DIGEST_BYTES];
-        let mut secret = self.expand(&mut digest);
-        let scalar = scalar::multiply_add(&secret, &challenge.0, &nonce);
-        secret.zeroize();
-        digest.zeroize();
+        let mut signature = [0; SIGNATURE_BYTES];
+        let mut nonce = [0; KEY_BYTES];
+        self.nonce(parts, &mut nonce);
+        if let ([point, scalar], _) = signature.as_chunks_mut() {
+            base_multiple(&nonce, point);
+            let challenge = Challenge::of(point, &self.public, parts);
+            self.answer(&challenge, &nonce, scalar);
+        }
         nonce.zeroize();
-        join(&point, &scalar)
+        signature
     }
 
     /// The secret scalar; `digest` is left holding it and the prefix of the nonce.
+    #[inline(never)]
     fn expand(&self, digest: &mut [u8; DIGEST_BYTES]) -> [u8; KEY_BYTES] {
-        let mut hash = Sha512::new();
-        hash.update(&self.seed);
-        hash.finish(digest);
-        let (mut secret, _) = split(digest);
+        hash(&[&self.seed], &[], digest);
+        let (secret, _) = halves(digest);
+        let mut secret = *secret;
         clamp(&mut secret);
         secret
     }
 
     /// The secret number that a signature of `parts` hides the key behind.
-    fn nonce(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    #[inline(never)]
+    fn nonce(&self, parts: &[&[u8]], nonce: &mut [u8; KEY_BYTES]) {
         let mut digest = [0; DIGEST_BYTES];
         self.expand(&mut digest).zeroize();
-        let (_, mut prefix) = split(&digest);
-        let mut hash = Sha512::new();
-        hash.update(&prefix);
-        prefix.zeroize();
-        for part in parts {
-            hash.update(part);
-        }
-        hash.finish(&mut digest);
-        let nonce = scalar::reduce(&digest);
+        let (_, prefix) = halves(&digest);
+        nonce.copy_from_slice(prefix);
+        hash(&[nonce], parts, &mut digest);
+        *nonce = scalar::reduce(&digest);
         digest.zeroize();
-        nonce
+    }
+
+    /// The second half of a signature. The secret scalar is derived a second time rather than kept
+    /// over the multiplication: less stack.
+    #[inline(never)]
+    fn answer(&self, challenge: &Challenge, nonce: &[u8; KEY_BYTES], scalar: &mut [u8; KEY_BYTES]) {
+        let mut digest = [0; DIGEST_BYTES];
+        let mut secret = self.expand(&mut digest);
+        *scalar = scalar::multiply_add(&secret, &challenge.0, nonce);
+        secret.zeroize();
+        digest.zeroize();
     }
 }
 
@@ -113,19 +114,14 @@ impl Challenge {
         parts: &[&[u8]],
         signature: &[u8; SIGNATURE_BYTES],
     ) -> Self {
-        let (point, _) = split(signature);
-        Self::of(&point, public, parts)
+        let (point, _) = halves(signature);
+        Self::of(point, public, parts)
     }
 
+    #[inline(never)]
     fn of(point: &[u8; KEY_BYTES], public: &[u8; KEY_BYTES], parts: &[&[u8]]) -> Self {
-        let mut hash = Sha512::new();
-        hash.update(point);
-        hash.update(public);
-        for part in parts {
-            hash.update(part);
-        }
         let mut digest = [0; DIGEST_BYTES];
-        hash.finish(&mut digest);
+        hash(&[point, public], parts, &mut digest);
         Self(scalar::reduce(&digest))
     }
 
@@ -133,19 +129,23 @@ impl Challenge {
     ///
     /// # Errors
     /// As [`verify`].
+    #[inline(never)]
     pub fn verify(
         &self,
         public: &[u8; KEY_BYTES],
         signature: &[u8; SIGNATURE_BYTES],
     ) -> Result<(), VerifyError> {
-        let (expected, scalar) = split(signature);
-        if !scalar::is_canonical(&scalar) {
+        let (expected, scalar) = halves(signature);
+        if !scalar::is_canonical(scalar) {
             return Err(VerifyError::Signature);
         }
-        let negative = decode_negated(public).ok_or(VerifyError::PublicKey)?;
+        let mut negative = Niels::NEUTRAL;
+        if !decode_negated(public, &mut negative) {
+            return Err(VerifyError::PublicKey);
+        }
         let mut point = [0; KEY_BYTES];
-        Point::joint_multiple(&scalar, &self.0, &negative).encode(&mut point);
-        if point == expected { Ok(()) } else { Err(VerifyError::Signature) }
+        joint_multiple(scalar, &self.0, &negative, &mut point);
+        if point == *expected { Ok(()) } else { Err(VerifyError::Signature) }
     }
 }
 
@@ -168,21 +168,12 @@ pub fn verify(
 }
 
 /// The two halves of a signature or a digest.
-fn split(bytes: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
-    let mut halves = ([0; 32], [0; 32]);
-    for (index, byte) in bytes.iter().enumerate() {
-        let half = if index < 32 { &mut halves.0 } else { &mut halves.1 };
-        if let Some(slot) = half.get_mut(index % 32) {
-            *slot = *byte;
-        }
-    }
-    halves
+fn halves(bytes: &[u8; 64]) -> (&[u8; 32], &[u8; 32]) {
+    // The array is long enough for both, so the zeros never stand in.
+    let low = bytes.first_chunk().unwrap_or(&[0; 32]);
+    let high = bytes.last_chunk().unwrap_or(&[0; 32]);
+    (low, high)
 }
 
-fn join(low: &[u8; 32], high: &[u8; 32]) -> [u8; 64] {
-    let mut bytes = [0; 64];
-    for (slot, byte) in bytes.iter_mut().zip(low.iter().chain(high)) {
-        *slot = *byte;
-    }
-    bytes
-}
+#[cfg(test)]
+mod tests;

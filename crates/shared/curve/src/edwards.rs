@@ -14,7 +14,8 @@ pub(crate) struct Niels {
 
 impl Niels {
     /// The neutral point.
-    const NEUTRAL: Self = Self { plus: Element::ONE, minus: Element::ONE, product: Element::ZERO };
+    pub(crate) const NEUTRAL: Self =
+        Self { plus: Element::ONE, minus: Element::ONE, product: Element::ZERO };
 
     /// A point from the limbs of its three coordinates.
     pub(crate) const fn new(plus: [u32; 10], minus: [u32; 10], product: [u32; 10]) -> Self {
@@ -55,59 +56,60 @@ const V: usize = 1;
 const W: usize = 2;
 
 /// A point, with the registers that computing on it needs. Wiped when dropped.
-pub(crate) struct Point(Registers<7>);
+struct Point(Registers<7>);
 
 impl Point {
-    /// The neutral point.
-    pub(crate) fn neutral() -> Self {
-        let mut r = Registers::new();
-        r.set(Y, &Element::ONE);
-        r.set(Z, &Element::ONE);
-        Self(r)
+    /// No point yet.
+    const fn new() -> Self {
+        Self(Registers::new())
     }
 
-    /// `scalar` times the base point. Constant time.
-    pub(crate) fn base_multiple(scalar: &[u8; 32]) -> Self {
-        let mut point = Self::neutral();
+    /// Becomes the neutral point. In place: a value returned would be on the stack twice.
+    fn set_neutral(&mut self) {
+        self.0.set(Y, &Element::ONE);
+        self.0.set(Z, &Element::ONE);
+    }
+
+    /// Becomes `scalar` times the base point. Constant time.
+    #[inline(never)]
+    fn set_base_multiple(&mut self, scalar: &[u8; 32]) {
+        self.set_neutral();
         let mut entry = Niels::NEUTRAL;
         for column in (0..64).rev() {
-            point.double();
+            self.double();
             select(comb_index(scalar, column), &mut entry);
-            point.add(&entry, false);
+            self.add(&entry, false);
         }
         entry.zeroize();
-        point
     }
 
-    /// `scalar` times the base point minus `factor` times the point whose negative is `negative`
-    /// (that is, plus `factor` times `negative`). Variable time: public input only.
-    ///
-    /// `factor` is below the group order, so three times it fits in 255 bits.
-    pub(crate) fn joint_multiple(scalar: &[u8; 32], factor: &[u8; 32], negative: &Niels) -> Self {
+    /// Becomes what [`joint_multiple`] encodes. Variable time.
+    #[inline(never)]
+    fn set_joint_multiple(&mut self, scalar: &[u8; 32], factor: &[u8; 32], negative: &Niels) {
         let triple = triple(factor);
-        let mut point = Self::neutral();
+        self.set_neutral();
         for position in (0..255).rev() {
-            point.double();
-            // The difference of three times a number and the number itself, halved, is written
-            // with few non-zero signed digits: digit i is bit i + 1 of one minus that of the other.
+            self.double();
+            // The difference of three times a number and the number itself, halved, is written with
+            // few non-zero signed digits: digit i is bit i + 1 of one minus that of the other.
             match (bit(&triple, position + 1), bit(factor, position + 1)) {
-                (1, 0) => point.add(negative, false),
-                (0, 1) => point.add(negative, true),
+                (1, 0) => self.add(negative, false),
+                (0, 1) => self.add(negative, true),
                 _ => {}
             }
             if position < 64
                 && let Some(entry) = COMB.get(comb_index(scalar, position) as usize)
             {
-                point.add(entry, false);
+                self.add(entry, false);
             }
         }
-        point
     }
 
     /// Doubles the point.
     ///
     /// # Source
     /// RFC 8032, section 5.1.4, the formulas for doubling.
+    #[inline(never)]
     fn double(&mut self) {
         let r = &mut self.0;
         r.add(T0, X, Y);
@@ -131,6 +133,7 @@ impl Point {
     /// # Source
     /// RFC 8032, section 5.1.4, the formulas for addition, with Z2 = 1 and the sums precomputed.
     /// The negative of a point exchanges y + x with y - x and changes the sign of x y.
+    #[inline(never)]
     fn add(&mut self, other: &Niels, negate: bool) {
         let (plus, minus) =
             if negate { (&other.minus, &other.plus) } else { (&other.plus, &other.minus) };
@@ -157,7 +160,7 @@ impl Point {
     }
 
     /// Writes the one canonical encoding of the point, which is spent by it.
-    pub(crate) fn encode(mut self, bytes: &mut [u8; 32]) {
+    fn encode(&mut self, bytes: &mut [u8; 32]) {
         let r = &mut self.0;
         r.invert(Z, [T0, T1, T2, T]);
         r.mul(X, X, T1);
@@ -168,14 +171,39 @@ impl Point {
     }
 }
 
-/// The negative of the point that `bytes` encode, prepared for being added. Variable time.
+/// Encodes `scalar` times the base point. Constant time.
+#[inline(never)]
+pub(crate) fn base_multiple(scalar: &[u8; 32], encoded: &mut [u8; 32]) {
+    let mut point = Point::new();
+    point.set_base_multiple(scalar);
+    point.encode(encoded);
+}
+
+/// Encodes `scalar` times the base point minus `factor` times the point whose negative is `negative`
+/// (that is, plus `factor` times `negative`). Variable time: public input only.
 ///
-/// # Errors
-/// `None` if y is not below p, if no x belongs to it, or if x is zero and its sign is not.
+/// `factor` is below the group order, so three times it fits in 255 bits.
+#[inline(never)]
+pub(crate) fn joint_multiple(
+    scalar: &[u8; 32],
+    factor: &[u8; 32],
+    negative: &Niels,
+    encoded: &mut [u8; 32],
+) {
+    let mut point = Point::new();
+    point.set_joint_multiple(scalar, factor, negative);
+    point.encode(encoded);
+}
+
+/// Sets `negative` to the negative of the point that `bytes` encode. Variable time.
+///
+/// Whether they do: not if y is not below p, if no x belongs to it, or if x is zero and its sign
+/// is not.
 ///
 /// # Source
 /// RFC 8032, section 5.1.3.
-pub(crate) fn decode_negated(bytes: &[u8; 32]) -> Option<Niels> {
+#[inline(never)]
+pub(crate) fn decode_negated(bytes: &[u8; 32], negative: &mut Niels) -> bool {
     let [.., last] = bytes;
     let sign = last >> 7;
     let mut r = Registers::<7>::new();
@@ -185,7 +213,7 @@ pub(crate) fn decode_negated(bytes: &[u8; 32]) -> Option<Niels> {
     let [.., last] = &mut canonical;
     *last |= sign << 7;
     if canonical != *bytes {
-        return None;
+        return false;
     }
     // x^2 = u/v with u = y^2 - 1 and v = d y^2 + 1.
     r.square(W, W, 1);
@@ -210,12 +238,12 @@ pub(crate) fn decode_negated(bytes: &[u8; 32]) -> Option<Niels> {
     if !r.is_zero(T2) {
         r.add(T2, T1, U);
         if !r.is_zero(T2) {
-            return None;
+            return false;
         }
         r.mul_by(T0, T0, &Element::ROOT_OF_MINUS_ONE);
     }
     if r.is_zero(T0) && sign == 1 {
-        return None;
+        return false;
     }
     // The negative is wanted, so x changes its sign where that is the one asked for.
     if r.sign(T0) == sign {
@@ -227,7 +255,10 @@ pub(crate) fn decode_negated(bytes: &[u8; 32]) -> Option<Niels> {
     r.sub(V, W, T0);
     r.mul(T, W, T0);
     r.mul_by(T, T, &Element::D2);
-    Some(Niels { plus: *r.read(U), minus: *r.read(V), product: *r.read(T) })
+    negative.plus = *r.read(U);
+    negative.minus = *r.read(V);
+    negative.product = *r.read(T);
+    true
 }
 
 /// Copies entry `index` of the comb by reading every entry.

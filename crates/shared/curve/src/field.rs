@@ -65,7 +65,7 @@ impl Element {
 
     /// Takes `other`'s limbs where `mask` is all ones, keeps its own where it is zero.
     pub(crate) fn merge(&mut self, other: &Self, mask: u32) {
-        for (limb, other) in self.0.0.iter_mut().zip(other.0.0) {
+        for (limb, other) in self.0.0.iter_mut().zip(&other.0.0) {
             *limb ^= mask & (*limb ^ other);
         }
     }
@@ -107,6 +107,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// `d` = the little-endian number in `bytes`, bit 255 ignored.
+    #[inline(never)]
     pub(crate) fn load(&mut self, d: usize, bytes: &[u8; 32]) {
         let mut bytes = *bytes;
         bytes[31] &= 0x7f;
@@ -117,6 +118,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// Writes the one canonical encoding of `a`.
+    #[inline(never)]
     pub(crate) fn store(&self, a: usize, bytes: &mut [u8; 32]) {
         fiat::fiat_25519_to_bytes(bytes, &self.0[a].tight());
     }
@@ -143,6 +145,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// `d` = `a`^(2^`times`).
+    #[inline(never)]
     pub(crate) fn square(&mut self, d: usize, a: usize, times: u32) {
         self.copy(d, a);
         for _ in 0..times {
@@ -166,6 +169,7 @@ impl<const N: usize> Registers<N> {
         self.carry(d, &difference);
     }
 
+    #[inline(never)]
     fn carry(&mut self, d: usize, loose: &fiat::fiat_25519_loose_field_element) {
         let mut out = fiat::fiat_25519_tight_field_element([0; LIMBS]);
         fiat::fiat_25519_carry(&mut out, loose);
@@ -212,6 +216,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// `t[0]` = `a`^11 and `t[1]` = `a`^(2^250 - 1): what both exponents begin with.
+    #[inline(never)]
     fn power_chain(&mut self, a: usize, t: [usize; 4]) {
         self.square(t[0], a, 1);
         self.square(t[1], t[0], 2);

@@ -58,6 +58,7 @@ const R_CUBED: [u32; WORDS] = [
 const ONE: [u32; WORDS] = [1, 0, 0, 0, 0, 0, 0, 0];
 
 /// A 512-bit number modulo L.
+#[inline(never)]
 pub(crate) fn reduce(wide: &[u8; 64]) -> [u8; 32] {
     let mut low = words(wide, 0);
     let mut high = words(wide, WORDS);
@@ -73,6 +74,7 @@ pub(crate) fn reduce(wide: &[u8; 64]) -> [u8; 32] {
 }
 
 /// `a` * `b` + `c` modulo L, where `b` and `c` are below L and `a` is any 256-bit number.
+#[inline(never)]
 pub(crate) fn multiply_add(a: &[u8; 32], b: &[u8; 32], c: &[u8; 32]) -> [u8; 32] {
     let mut product = words(a, 0);
     let mut factor = words(b, 0);
@@ -116,6 +118,7 @@ fn bytes(words: &[u32; WORDS]) -> [u8; 32] {
 /// # Source
 /// Koc, Acar, Kaliski, "Analyzing and Comparing Montgomery Multiplication Algorithms" (1996), the
 /// coarsely integrated operand scanning method.
+#[inline(never)]
 fn montgomery(a: &mut [u32; WORDS], b: &[u32; WORDS]) {
     let mut t = [0_u32; WORDS];
     for digit in *a {

@@ -31,8 +31,8 @@ impl Sha512 {
         }
     }
 
-    /// Writes the digest of everything appended, and wipes the state.
-    pub fn finish(mut self, digest: &mut [u8; DIGEST_BYTES]) {
+    /// Writes the digest of everything appended, and starts anew.
+    pub fn finish(&mut self, digest: &mut [u8; DIGEST_BYTES]) {
         let bits = self.length << 3;
         let bits_high = self.length >> 61;
         self.push(0x80);
@@ -47,6 +47,9 @@ impl Sha512 {
         for (chunk, word) in digest.chunks_exact_mut(8).zip(self.state) {
             chunk.copy_from_slice(&word.to_be_bytes());
         }
+        self.state = INITIAL;
+        self.block.zeroize();
+        self.length = 0;
     }
 
     fn push(&mut self, byte: u8) {
@@ -69,6 +72,7 @@ impl Sha512 {
         clippy::indexing_slicing,
         reason = "every schedule index is masked to 0..16, the size of the array"
     )]
+    #[inline(never)]
     fn compress(&mut self) {
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = self.state;
         let w = &mut self.block;
@@ -97,6 +101,16 @@ impl Sha512 {
             *word = word.wrapping_add(mixed);
         }
     }
+}
+
+/// The digest of `head` and then `parts`. Its frame is the only one that holds a running hash.
+#[inline(never)]
+pub(crate) fn hash(head: &[&[u8]], parts: &[&[u8]], digest: &mut [u8; DIGEST_BYTES]) {
+    let mut hash = Sha512::new();
+    for part in head.iter().chain(parts) {
+        hash.update(part);
+    }
+    hash.finish(digest);
 }
 
 impl Default for Sha512 {

@@ -1,7 +1,7 @@
 //! What the tests of this crate share: counting, and reading hexadecimal.
 
 use crate::comb::COMB;
-use crate::edwards::Point;
+use crate::edwards::base_multiple;
 
 /// Prints how many cases a test tried, in the form that the test runner adds up.
 pub(crate) fn count(cases: usize) {
@@ -32,7 +32,7 @@ fn every_entry_of_the_comb_is_the_sum_it_stands_for() {
             scalar[8 * tooth] = index >> tooth & 1;
         }
         let mut ours = [0; 32];
-        Point::base_multiple(&scalar).encode(&mut ours);
+        base_multiple(&scalar, &mut ours);
         let oracle = curve25519_dalek::EdwardsPoint::mul_base(
             &curve25519_dalek::Scalar::from_bytes_mod_order(scalar),
         );

@@ -49,6 +49,7 @@ const T0: usize = 5;
 const T1: usize = 6;
 
 /// `out` = the clamped `secret` times the point with coordinate `u`.
+#[inline(never)]
 fn multiply(secret: &[u8; KEY_BYTES], u: &[u8; KEY_BYTES], out: &mut [u8; KEY_BYTES]) {
     let mut scalar = *secret;
     clamp(&mut scalar);
@@ -96,6 +97,7 @@ fn swap_points(r: &mut Registers<7>, mask: u32) {
 /// # Source
 /// RFC 7748, section 5, the body of the loop, with `a24` = 121666 (so that BB + a24 E is
 /// the same as AA + 121665 E).
+#[inline(never)]
 fn ladder_step(r: &mut Registers<7>) {
     r.sub(T0, X3, Z3);
     r.sub(T1, X2, Z2);

@@ -62,8 +62,9 @@ pub enum State {
     Closed(Closed),
 }
 
-/// What the session does next or waits for.
+/// What the session does next or waits for. Idle is zero, so that a static client needs no flash.
 #[derive(Clone, Copy, Eq, PartialEq)]
+#[repr(u8)]
 enum Phase {
     Idle,
     SendHello,
@@ -75,7 +76,7 @@ enum Phase {
     AwaitFinished,
     SendFlight,
     Open,
-    Closed(Closed),
+    Closed,
 }
 
 /// A TLS session, or the place for one: about 1.2 KB, so it wants to be static.
@@ -86,6 +87,8 @@ enum Phase {
 /// sent lies from `out_start` to `out_end`, always behind them.
 pub struct Client {
     phase: Phase,
+    /// How the session ended, in the phase `Closed`.
+    closed: Closed,
     held: u16,
     arrived: u16,
     out_start: u16,
@@ -103,8 +106,8 @@ struct Session {
     /// The master secret; between Finished and our answer, our coming application traffic secret.
     master: Hash,
     leaf_key: [u8; 32],
-    read: Option<TrafficKeys>,
-    write: Option<TrafficKeys>,
+    read: TrafficKeys,
+    write: TrafficKeys,
     transcript: Option<Sha256>,
     validity: Option<Validity>,
     protocol: Option<u8>,
@@ -125,6 +128,7 @@ impl Client {
     pub const fn new() -> Self {
         Self {
             phase: Phase::Idle,
+            closed: Closed::Local,
             held: 0,
             arrived: 0,
             out_start: 0,
@@ -168,7 +172,7 @@ impl Client {
 
     fn progress(&mut self, config: &Config<'_>, now_unix: Option<u64>) -> Result<bool, Error> {
         match self.phase {
-            Phase::Idle | Phase::Closed(_) => return Ok(false),
+            Phase::Idle | Phase::Closed => return Ok(false),
             Phase::SendHello => return self.send_hello(config, 0).map(|()| true),
             Phase::SendFlight => return Ok(self.send_flight(config)),
             _ => {}
@@ -218,7 +222,7 @@ impl Client {
     /// How many bytes may be received now without going past the header or the record; `None` for
     /// none at all.
     fn wanted_bytes(&self) -> Option<usize> {
-        if matches!(self.phase, Phase::Idle | Phase::SendHello | Phase::Closed(_))
+        if matches!(self.phase, Phase::Idle | Phase::SendHello | Phase::Closed)
             || self.message_bytes() != Ok(None)
         {
             return None;
@@ -270,7 +274,7 @@ impl Client {
 
     /// Bytes of the handshake message that `held` begins with, once it is whole.
     fn message_bytes(&self) -> Result<Option<usize>, Error> {
-        if matches!(self.phase, Phase::Open | Phase::SendFlight | Phase::Closed(_)) {
+        if matches!(self.phase, Phase::Open | Phase::SendFlight | Phase::Closed) {
             return Ok(None);
         }
         let held = self.buffer.get(..usize::from(self.held)).unwrap_or(&[]);
@@ -344,7 +348,7 @@ impl Client {
 
     /// Ends the session in good order: queues close_notify and wipes the keys.
     pub fn close(&mut self) {
-        if !matches!(self.phase, Phase::Closed(_)) {
+        if self.phase != Phase::Closed {
             self.end(Closed::Local, Some(traffic::CLOSE_NOTIFY));
         }
     }
@@ -354,7 +358,7 @@ impl Client {
         match self.phase {
             Phase::Idle => State::Idle,
             Phase::Open => State::Open,
-            Phase::Closed(reason) => State::Closed(reason),
+            Phase::Closed => State::Closed(self.closed),
             _ => State::Handshaking,
         }
     }
@@ -401,7 +405,8 @@ impl Client {
             self.queue_alert(alert);
         }
         self.session.wipe();
-        self.phase = Phase::Closed(reason);
+        self.phase = Phase::Closed;
+        self.closed = reason;
     }
 }
 
@@ -425,8 +430,8 @@ impl Session {
             server: [0; HASH_BYTES],
             master: [0; HASH_BYTES],
             leaf_key: [0; 32],
-            read: None,
-            write: None,
+            read: TrafficKeys::new(),
+            write: TrafficKeys::new(),
             transcript: None,
             validity: None,
             protocol: None,
@@ -446,8 +451,8 @@ impl Session {
         self.server.zeroize();
         self.master.zeroize();
         self.leaf_key = [0; 32];
-        self.read = None;
-        self.write = None;
+        self.read.wipe();
+        self.write.wipe();
         self.transcript = None;
         self.validity = None;
         self.protocol = None;

@@ -48,20 +48,20 @@ pub(crate) const fn header(kind: u8, body_bytes: usize) -> [u8; HEADER_BYTES] {
     [kind, 3, 3, high, low]
 }
 
-/// Turns `record`, which holds `content_bytes` bytes of content behind the place of its header, into
-/// a whole record. Bytes of it, or 0 if `record` is too short.
+/// Makes a whole record, encrypted once there are keys, of `record`, which holds `content_bytes` bytes of
+/// content behind the place of its header. Its length, or 0 if `record` is too short.
 #[inline(never)]
 pub(crate) fn seal(
     record: &mut [u8],
     kind: u8,
     content_bytes: usize,
-    keys: Option<&mut TrafficKeys>,
+    keys: &mut TrafficKeys,
 ) -> usize {
     let Some((head, body)) = record.split_first_chunk_mut::<HEADER_BYTES>() else { return 0 };
-    let Some(keys) = keys else {
+    if !keys.is_set {
         *head = header(kind, content_bytes);
         return HEADER_BYTES + content_bytes;
-    };
+    }
     let body_bytes = content_bytes + SEAL_BYTES;
     *head = header(APPLICATION_DATA, body_bytes);
     let Some((inner, tag)) = body.get_mut(..body_bytes).and_then(<[u8]>::split_last_chunk_mut)

@@ -68,26 +68,41 @@ pub(crate) fn next_secret(secret: &Hash) -> Hash {
     expand(secret, b"traffic upd", &[], HASH_BYTES as u16)
 }
 
-/// Key, nonce mask and counter of one direction. Wiped when dropped.
+/// Key, nonce mask and counter of one direction.
 pub(crate) struct TrafficKeys {
     pub(crate) key: [u8; 32],
     pub(crate) iv: [u8; 12],
+    pub(crate) is_set: bool,
     pub(crate) sequence: u64,
 }
 
 impl TrafficKeys {
-    /// The keys of a traffic secret.
+    /// No keys yet.
+    pub(crate) const fn new() -> Self {
+        Self { key: [0; 32], iv: [0; 12], is_set: false, sequence: 0 }
+    }
+
+    /// Becomes the keys of a traffic secret. In place: a value returned would be on the stack twice.
     ///
     /// # Source
     /// RFC 8446, section 7.3.
-    pub(crate) fn new(secret: &Hash) -> Self {
-        let mut keys = Self { key: expand(secret, b"key", &[], 32), iv: [0; 12], sequence: 0 };
+    #[inline(never)]
+    pub(crate) fn set(&mut self, secret: &Hash) {
+        self.key = expand(secret, b"key", &[], 32);
         let mut iv = expand(secret, b"iv", &[], 12);
-        for (target, byte) in keys.iv.iter_mut().zip(iv) {
+        for (target, byte) in self.iv.iter_mut().zip(iv) {
             *target = byte;
         }
         iv.zeroize();
-        keys
+        self.sequence = 0;
+        self.is_set = true;
+    }
+
+    /// Forgets the keys.
+    pub(crate) fn wipe(&mut self) {
+        self.key.zeroize();
+        self.iv.zeroize();
+        self.is_set = false;
     }
 
     /// The nonce of the next record, counted.
@@ -101,13 +116,6 @@ impl TrafficKeys {
         }
         self.sequence = self.sequence.wrapping_add(1);
         nonce
-    }
-}
-
-impl Drop for TrafficKeys {
-    fn drop(&mut self) {
-        self.key.zeroize();
-        self.iv.zeroize();
     }
 }
 

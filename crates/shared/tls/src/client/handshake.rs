@@ -1,7 +1,7 @@
 //! The handshake: what is done with each message of the server, and the client's own two flights.
 
 use subtle::ConstantTimeEq;
-use wasmbed_curve::{ed25519, x25519};
+use wasmbed_curve::{ed25519::Challenge, x25519};
 use zeroize::Zeroize;
 
 use super::{Client, Config, Phase, Session};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::flight::{self, CERTIFICATE_HEAD, FINISHED_HEAD, PUBLIC_KEY_INFO, VERIFY_HEAD};
 use crate::hello::{self, ServerHello};
 use crate::limits::{BUFFER_BYTES, HEADER_BYTES, HELLO_RECORD_BYTES_MAX, PINS_MAX};
-use crate::schedule::{self, HASH_BYTES, TrafficKeys};
+use crate::schedule::{self, HASH_BYTES};
 use crate::{bytes::Writer, record};
 
 /// Bytes of a handshake message's type and length.
@@ -50,7 +50,7 @@ impl Client {
         let count = hello::write_client_hello(target, config, random, &public, cookie)
             .ok_or(Error::HelloTooLarge)?;
         self.session.record(target.get(..count).unwrap_or(&[]));
-        let end = start + record::seal(room, record::HANDSHAKE, count, None);
+        let end = start + record::seal(room, record::HANDSHAKE, count, &mut self.session.write);
         (self.out_start, self.out_end) = (start as u16, end as u16);
         self.phase = Phase::AwaitHello;
         Ok(())
@@ -110,32 +110,15 @@ impl Client {
         if self.out_start != self.out_end {
             return false;
         }
-        let session = &mut self.session;
-        session.record(&CERTIFICATE_HEAD);
-        session.record(&PUBLIC_KEY_INFO);
-        session.record(config.key.public());
-        // The empty extensions of the one entry.
-        session.record(&[0, 0]);
-        let transcript = session.transcript_hash();
-        let signature = config.key.sign(&[flight::CLIENT_CONTEXT, &transcript]);
-        session.record(&VERIFY_HEAD);
-        session.record(&signature);
-        let mac = schedule::finished(&session.client, &session.transcript_hash());
-
         let Some(room) = self.buffer.get_mut(super::RECORD_BYTES_MAX..) else { return false };
         let mut out = Writer::new(room);
         out.put(&[0; HEADER_BYTES]);
-        out.put(&CERTIFICATE_HEAD);
-        out.put(&PUBLIC_KEY_INFO);
-        out.put(config.key.public());
-        out.put(&[0, 0]);
-        out.put(&VERIFY_HEAD);
-        out.put(&signature);
-        out.put(&FINISHED_HEAD);
-        out.put(&mac);
+        self.session.put_certificate(config, &mut out);
+        self.session.put_verify(config, &mut out);
+        self.session.put_finished(&mut out);
         let content_bytes = out.finish().unwrap_or(0).saturating_sub(HEADER_BYTES);
         let record_bytes =
-            record::seal(room, record::HANDSHAKE, content_bytes, self.session.write.as_mut());
+            record::seal(room, record::HANDSHAKE, content_bytes, &mut self.session.write);
         self.out_start = super::RECORD_BYTES_MAX as u16;
         self.out_end = self.out_start + record_bytes as u16;
         self.session.use_application_keys();
@@ -182,8 +165,8 @@ impl Session {
         self.client = schedule::derive(&self.master, b"c hs traffic", &transcript);
         self.server = schedule::derive(&self.master, b"s hs traffic", &transcript);
         self.master = schedule::master_secret(&self.master);
-        self.read = Some(TrafficKeys::new(&self.server));
-        self.write = Some(TrafficKeys::new(&self.client));
+        self.read.set(&self.server);
+        self.write.set(&self.client);
         #[cfg(feature = "keylog")]
         self.log_secrets(0, self.client, self.server);
     }
@@ -220,8 +203,16 @@ impl Session {
     #[inline(never)]
     fn check_verify(&self, body: &[u8]) -> Result<(), Error> {
         let signature = flight::parse_certificate_verify(body)?;
+        self.server_challenge(signature)
+            .verify(&self.leaf_key, signature)
+            .map_err(|_| Error::BadSignature)
+    }
+
+    /// What the server's signature over the transcript answers.
+    #[inline(never)]
+    fn server_challenge(&self, signature: &[u8; 64]) -> Challenge {
         let parts = [flight::SERVER_CONTEXT.as_slice(), &self.transcript_hash()];
-        ed25519::verify(&self.leaf_key, &parts, signature).map_err(|_| Error::BadSignature)
+        Challenge::new(&self.leaf_key, &parts, signature)
     }
 
     #[inline(never)]
@@ -234,17 +225,47 @@ impl Session {
         let transcript = self.transcript_hash();
         self.server = schedule::derive(&self.master, b"s ap traffic", &transcript);
         self.master = schedule::derive(&self.master, b"c ap traffic", &transcript);
-        self.read = Some(TrafficKeys::new(&self.server));
+        self.read.set(&self.server);
         #[cfg(feature = "keylog")]
         self.log_secrets(2, self.master, self.server);
         Ok(Next::ChangeKeys(Phase::SendFlight))
+    }
+
+    /// Appends to what is sent and to the transcript.
+    fn put(&mut self, out: &mut Writer<'_>, bytes: &[u8]) {
+        out.put(bytes);
+        self.record(bytes);
+    }
+
+    fn put_certificate(&mut self, config: &Config<'_>, out: &mut Writer<'_>) {
+        self.put(out, &CERTIFICATE_HEAD);
+        self.put(out, &PUBLIC_KEY_INFO);
+        self.put(out, config.key.public());
+        // The empty extensions of the one entry.
+        self.put(out, &[0, 0]);
+    }
+
+    /// One curve operation.
+    #[inline(never)]
+    fn put_verify(&mut self, config: &Config<'_>, out: &mut Writer<'_>) {
+        let transcript = self.transcript_hash();
+        let signature = config.key.sign(&[flight::CLIENT_CONTEXT, &transcript]);
+        self.put(out, &VERIFY_HEAD);
+        self.put(out, &signature);
+    }
+
+    #[inline(never)]
+    fn put_finished(&mut self, out: &mut Writer<'_>) {
+        let mac = schedule::finished(&self.client, &self.transcript_hash());
+        out.put(&FINISHED_HEAD);
+        out.put(&mac);
     }
 
     fn use_application_keys(&mut self) {
         self.client = self.master;
         self.master.zeroize();
         self.transcript = None;
-        self.write = Some(TrafficKeys::new(&self.client));
+        self.write.set(&self.client);
     }
 
     #[cfg(feature = "keylog")]

@@ -7,7 +7,8 @@ use wasmbed_curve::ed25519::Key;
 fn check_wiped(client: &Client) {
     let session = &client.session;
     assert_eq!((session.client, session.server, session.master), ([0; 32], [0; 32], [0; 32]));
-    assert!(session.read.is_none() && session.write.is_none() && session.transcript.is_none());
+    assert_eq!((session.read.key, session.write.key), ([0; 32], [0; 32]));
+    assert!(!session.read.is_set && !session.write.is_set && session.transcript.is_none());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::hello::{KEY_UPDATE, NEW_SESSION_TICKET};
 use crate::limits::{CHANGE_CIPHER_SPECS_MAX, HEADER_BYTES, TICKET_BYTES_MAX};
 use crate::record::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
-use crate::schedule::{self, TrafficKeys};
+use crate::schedule;
 
 /// The alert that ends a session in good order.
 ///
@@ -75,15 +75,16 @@ impl Client {
         let end = start + usize::from(self.arrived);
         let record = self.buffer.get_mut(start..end).ok_or(Error::Decode)?;
         let outer = record.first().copied().unwrap_or(0);
-        let is_handshake = !matches!(self.phase, Phase::Open | Phase::Closed(_));
-        let (kind, content_bytes) = match (outer, self.session.read.as_mut()) {
+        let is_handshake = !matches!(self.phase, Phase::Open | Phase::Closed);
+        let keys = &mut self.session.read;
+        let (kind, content_bytes) = match (outer, keys.is_set) {
             (CHANGE_CIPHER_SPEC, _) if is_handshake && self.held == 0 => {
                 self.session.pass_change_cipher_spec(record)?;
                 self.arrived = 0;
                 return Ok(());
             }
-            (ALERT | HANDSHAKE, None) => (outer, record.len().saturating_sub(HEADER_BYTES)),
-            (APPLICATION_DATA, Some(keys)) => record::open(record, keys)?,
+            (ALERT | HANDSHAKE, false) => (outer, record.len().saturating_sub(HEADER_BYTES)),
+            (APPLICATION_DATA, true) => record::open(record, keys)?,
             _ => return Err(Error::UnexpectedMessage),
         };
         self.arrived = 0;
@@ -134,7 +135,7 @@ impl Client {
         }
         self.session.update_due = None;
         self.session.client = schedule::next_secret(&self.session.client);
-        self.session.write = Some(TrafficKeys::new(&self.session.client));
+        self.session.write.set(&self.session.client);
         true
     }
 
@@ -153,7 +154,7 @@ impl Client {
         let target = room.get_mut(HEADER_BYTES..HEADER_BYTES + content.len());
         let Some(target) = target else { return false };
         target.copy_from_slice(content);
-        let record_bytes = record::seal(room, kind, content.len(), self.session.write.as_mut());
+        let record_bytes = record::seal(room, kind, content.len(), &mut self.session.write);
         self.out_end += record_bytes as u16;
         record_bytes > 0
     }
@@ -183,7 +184,7 @@ impl Session {
                 return Err(Error::UnexpectedMessage);
             }
             self.server = schedule::next_secret(&self.server);
-            self.read = Some(TrafficKeys::new(&self.server));
+            self.read.set(&self.server);
             if request == 1 && self.update_due.is_none() {
                 self.update_due = Some(0);
             }

@@ -15,6 +15,12 @@ fn hex(text: &str) -> Hash {
     hash
 }
 
+fn keys(secret: &Hash) -> TrafficKeys {
+    let mut keys = TrafficKeys::new();
+    keys.set(secret);
+    keys
+}
+
 const HANDSHAKE: &str = "1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac";
 const MASTER: &str = "18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919";
 const HELLOS: &str = "860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8";
@@ -59,7 +65,7 @@ fn keys_and_finished_follow_rfc_8448() {
     let key = expand(&hex(SERVER_HANDSHAKE), b"key", &[], 16);
     assert_eq!(key[..16], hex("3fce516009c21727d0f2e4e86ee403bc")[..16]);
     let iv = "5d313eb2671276ee13000b30";
-    assert_eq!(TrafficKeys::new(&hex(SERVER_HANDSHAKE)).iv, hex(iv)[..12]);
+    assert_eq!(keys(&hex(SERVER_HANDSHAKE)).iv, hex(iv)[..12]);
     let key = expand(&hex(SERVER_HANDSHAKE), b"finished", &[], 32);
     assert_eq!(key, hex("008d3b66f816ea559f96b537e885c31fc068bf492c652f01f288a1d8cdc19fc8"));
     let until_verify = hex("edb7725fa7a3473b031ec8ef65a2485493900138a2b91291407d7951a06110ed");
@@ -78,7 +84,7 @@ fn the_constants_are_what_they_stand_for() {
 
 #[test]
 fn the_nonce_counts_in_its_last_eight_bytes() {
-    let mut keys = TrafficKeys::new(&[1; 32]);
+    let mut keys = keys(&[1; 32]);
     let iv = keys.iv;
     assert_eq!(keys.next_nonce(), iv);
     keys.sequence = 0x0102_0304_0506_0708;

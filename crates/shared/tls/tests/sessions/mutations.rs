@@ -174,3 +174,18 @@ fn a_server_without_keys_never_opens_a_session() {
     }
     count(rounds * 2);
 }
+
+/// The flight that `benches/tls-footprint` plays to the client on a board. `WASMBED_UPDATE_GENERATED`
+/// writes it anew.
+#[test]
+fn the_recorded_flight_of_the_footprint_bench_is_current() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../benches/tls-footprint/");
+    let pin = SigningKey::from_bytes(&AUTHORITY).verifying_key().to_bytes();
+    for (name, bytes) in [("flight.bin", honest_wire()), ("pin.bin", pin.to_vec())] {
+        let path = format!("{folder}{name}");
+        if std::env::var_os("WASMBED_UPDATE_GENERATED").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name} is stale");
+    }
+}

@@ -1,0 +1,142 @@
+//! Semihosting, the clock of instructions, and the painted stack.
+
+use core::arch::asm;
+use core::panic::PanicInfo;
+use core::ptr::{addr_of, read_volatile, write_volatile};
+
+/// Semihosting operations.
+///
+/// # Source
+/// Arm, "Semihosting for AArch32 and AArch64", version 3.0.
+const SYS_WRITE0: u32 = 0x04;
+const SYS_GET_CMDLINE: u32 = 0x15;
+const SYS_EXIT: u32 = 0x18;
+/// The reasons of `SYS_EXIT`: an ordinary end, and an error.
+const APPLICATION_EXIT: u32 = 0x20026;
+const RUN_TIME_ERROR: u32 = 0x20023;
+
+/// SysTick control, reload and current value.
+///
+/// # Source
+/// Armv7-M Architecture Reference Manual, section B3.3.
+const SYST_CSR: *mut u32 = 0xe000_e010 as *mut u32;
+const SYST_RVR: *mut u32 = 0xe000_e014 as *mut u32;
+const SYST_CVR: *mut u32 = 0xe000_e018 as *mut u32;
+
+/// Instructions a tick stands for, times 1000: with `-icount shift=0` one takes a nanosecond, and the
+/// board's SysTick counts at 24 MHz.
+const INSTRUCTIONS_PER_THOUSAND_TICKS: u64 = 41_667;
+
+const PAINT: u32 = 0xa5a5_5a5a;
+
+unsafe extern "C" {
+    static mut __sheap: u32;
+    static _stack_start: u32;
+}
+
+fn semihost(operation: u32, argument: u32) -> u32 {
+    let result;
+    // SAFETY: the breakpoint is taken by QEMU, which reads memory only as the operation says.
+    unsafe {
+        asm!("bkpt 0xab", inout("r0") operation => result, in("r1") argument, options(nostack));
+    }
+    result
+}
+
+/// Starts the clock.
+pub fn start() {
+    // SAFETY: the addresses are SysTick's on every Armv7-M core, and nothing else uses it here.
+    unsafe {
+        write_volatile(SYST_RVR, 0x00ff_ffff);
+        write_volatile(SYST_CVR, 0);
+        write_volatile(SYST_CSR, 5);
+    }
+}
+
+/// Ends the run.
+pub fn exit(code: u32) -> ! {
+    semihost(SYS_EXIT, if code == 0 { APPLICATION_EXIT } else { RUN_TIME_ERROR });
+    loop {
+        cortex_m::asm::nop();
+    }
+}
+
+/// The number behind `trace` on the command line.
+pub fn argument() -> Option<u8> {
+    let mut text = [0_u8; 64];
+    let mut block = [text.as_mut_ptr() as u32, text.len() as u32];
+    semihost(SYS_GET_CMDLINE, block.as_mut_ptr() as u32);
+    let mut words = text.split(|byte| *byte == b' ' || *byte == 0);
+    words.find(|word| *word == b"trace")?;
+    words.next()?.first().map(|digit| digit.wrapping_sub(b'0'))
+}
+
+/// Writes `text`.
+pub fn print(text: &str) {
+    for byte in text.bytes() {
+        let buffer = [byte, 0];
+        semihost(SYS_WRITE0, buffer.as_ptr() as u32);
+    }
+}
+
+/// Writes a number.
+pub fn print_number(mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    for digit in &digits[first..] {
+        let buffer = [*digit, 0];
+        semihost(SYS_WRITE0, buffer.as_ptr() as u32);
+    }
+}
+
+fn ticks() -> u32 {
+    // SAFETY: a read of SysTick's counter, which `start` set up.
+    unsafe { 0x00ff_ffff - read_volatile(SYST_CVR) }
+}
+
+/// Runs `work` and writes what it cost: bytes of stack below the end of RAM, bytes below the caller,
+/// instructions.
+#[inline(never)]
+pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
+    let bottom = addr_of!(__sheap) as usize;
+    let top = addr_of!(_stack_start) as usize;
+    let here = cortex_m::register::msp::read() as usize;
+    let mut at = bottom;
+    while at < here - 16 {
+        // SAFETY: between the statics and this function's frame nothing lives.
+        unsafe { write_volatile(at as *mut u32, PAINT) };
+        at += 4;
+    }
+    let before = ticks();
+    let result = work();
+    let after = ticks();
+    let mut lowest = bottom;
+    // SAFETY: as above; the end of RAM is never reached because this frame is not painted.
+    while unsafe { read_volatile(lowest as *const u32) } == PAINT {
+        lowest += 4;
+    }
+    let elapsed = u64::from(after.wrapping_sub(before) & 0x00ff_ffff);
+    print(name);
+    print(" ");
+    print_number((top - lowest) as u64);
+    print(" ");
+    print_number(here.saturating_sub(lowest) as u64);
+    print(" ");
+    print_number(elapsed * INSTRUCTIONS_PER_THOUSAND_TICKS / 1000);
+    print("\n");
+    result
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    print("panic\n");
+    exit(1)
+}
