@@ -3,7 +3,7 @@
 //! It decides nothing: `admission` decides about keys, `desired` about applications.
 
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
@@ -33,8 +33,8 @@ pub(crate) struct Cluster {
     synced: AtomicBool,
     /// The gateway's own object was seen or has changed.
     pub(crate) gateway_changed: Notify,
-    /// What follows from applications and revisions; absent after one of them changed.
-    plan: Mutex<Option<Arc<Plan>>>,
+    /// What follows from applications and revisions.
+    plan: Mutex<Arc<Plan>>,
 }
 
 impl Cluster {
@@ -63,7 +63,7 @@ impl Cluster {
             gateways,
             synced: AtomicBool::new(false),
             gateway_changed: Notify::new(),
-            plan: Mutex::new(None),
+            plan: Mutex::default(),
         });
         let watches = Watches { metrics, shutdown };
         let everything = watch_kind::Config::default();
@@ -81,24 +81,34 @@ impl Cluster {
             changed(settled(event));
         });
         watches.watch(cluster.api(), everything, enrollments_writer, |_| {});
-        // The heartbeat timeout of its spec concerns every session.
-        let (changed, seen) = (cluster.plan_changes(registry), Arc::clone(&cluster));
+        let (seen, for_spec) = (Arc::clone(&cluster), Arc::clone(registry));
+        let generation = AtomicI64::new(0);
         watches.watch(cluster.api(), own, gateways_writer, move |event| {
-            if settled(event) {
-                changed(true);
-                seen.gateway_changed.notify_one();
+            seen.gateway_changed.notify_one();
+            let Event::Apply(gateway) = event else { return };
+            let next = gateway.metadata.generation.unwrap_or_default();
+            // The heartbeat timeout of its spec concerns every session; its status does not.
+            if generation.swap(next, Ordering::Relaxed) != next {
+                for_spec.review_all();
             }
         });
         tokio::spawn(sync(Arc::clone(&cluster), Arc::clone(registry), shutdown.clone()));
         cluster
     }
 
-    /// A function that forgets the plan and has all sessions look again.
+    /// A function that makes the plan anew, and has all sessions look again if it became another.
     fn plan_changes(self: &Arc<Self>, registry: &Arc<Registry>) -> impl Fn(bool) + Send + use<> {
         let (cluster, registry) = (Arc::clone(self), Arc::clone(registry));
-        move |changed| {
-            if changed {
-                lock(&cluster.plan).take();
+        move |is_settled| {
+            if !is_settled {
+                return;
+            }
+            let made = Plan::new(&cluster.applications.state(), &cluster.revisions.state());
+            let mut plan = lock(&cluster.plan);
+            // Most events are about counts and conditions, which concern no session.
+            if **plan != made {
+                *plan = Arc::new(made);
+                drop(plan);
                 registry.review_all();
             }
         }
@@ -140,11 +150,7 @@ impl Cluster {
 
     /// What follows from the applications and revisions as they are now.
     pub(crate) fn plan(&self) -> Arc<Plan> {
-        let mut plan = lock(&self.plan);
-        let made = plan.get_or_insert_with(|| {
-            Arc::new(Plan::new(&self.applications.state(), &self.revisions.state()))
-        });
-        Arc::clone(made)
+        Arc::clone(&lock(&self.plan))
     }
 }
 

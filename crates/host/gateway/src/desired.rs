@@ -31,14 +31,14 @@ pub(crate) struct Content {
     pub(crate) image_digest: Digest,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Wanted {
     selector: Selector,
     candidate: Candidate,
 }
 
 /// All applications of the namespace, in the form in which devices are matched with them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     wanted: Vec<Wanted>,
     contents: HashMap<(AppId, u64), Content>,
@@ -85,6 +85,8 @@ impl Plan {
                 made.wanted.push(Wanted { selector, candidate });
             }
         }
+        // The caches have no order, and two plans are compared.
+        made.wanted.sort_by_key(|wanted| wanted.candidate.app);
         made
     }
 

@@ -7,7 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::aws_lc_rs;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, UnixTime,
+};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -30,6 +32,14 @@ pub struct ServerIdentity {
     pub certificates: Vec<CertificateDer<'static>>,
     /// The leaf's private key.
     pub key: PrivateKeyDer<'static>,
+}
+
+impl ServerIdentity {
+    /// From certificates in DER, leaf first, and the leaf's key as PKCS #8 in DER.
+    pub fn from_pkcs8(certificates: Vec<Vec<u8>>, key: Vec<u8>) -> Self {
+        let certificates = certificates.into_iter().map(CertificateDer::from).collect();
+        Self { certificates, key: PrivatePkcs8KeyDer::from(key).into() }
+    }
 }
 
 /// Why a certificate and key cannot be used.

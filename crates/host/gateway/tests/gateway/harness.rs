@@ -97,9 +97,24 @@ impl Authority {
     }
 }
 
+/// The API server and what is in it.
+pub struct Platform {
+    pub client: Client,
+    api: Option<wasmbed_apiserver::Running>,
+    data_dir: PathBuf,
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        drop(self.api.take());
+        // What cannot be removed is left to the system's own clean-up.
+        let _ = std::fs::remove_dir_all(&self.data_dir);
+    }
+}
+
 /// Everything a test needs.
 pub struct Harness {
-    pub client: Client,
+    pub platform: Platform,
     pub gateway: Running,
     pub fleet: Authority,
     pub front_proxy: Authority,
@@ -108,90 +123,94 @@ pub struct Harness {
     pub leaf: watch::Sender<Arc<ServerIdentity>>,
     pub shutdown: CancellationToken,
     _live_leaf: watch::Sender<Arc<ServerIdentity>>,
-    api: Option<wasmbed_apiserver::Running>,
-    data_dir: PathBuf,
 }
 
 impl Drop for Harness {
     fn drop(&mut self) {
         self.shutdown.cancel();
-        drop(self.api.take());
-        // What cannot be removed is left to the system's own clean-up.
-        let _ = std::fs::remove_dir_all(&self.data_dir);
     }
 }
 
-impl Harness {
-    pub async fn start() -> Self {
-        Self::start_with(Limits::default()).await
-    }
+impl std::ops::Deref for Harness {
+    type Target = Platform;
 
-    pub async fn start_with(limits: Limits) -> Self {
+    fn deref(&self) -> &Platform {
+        &self.platform
+    }
+}
+
+fn local() -> std::net::SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+/// A configuration without live API and health port.
+fn bare_config(identity: watch::Receiver<Arc<ServerIdentity>>) -> Config {
+    Config {
+        namespace: NAMESPACE.to_owned(),
+        gateway: GATEWAY.to_owned(),
+        process: PROCESS.to_owned(),
+        device_address: local(),
+        device_identity: identity,
+        live: None,
+        health_address: None,
+        limits: Limits::default(),
+    }
+}
+
+/// A gateway as [`Platform::told`] describes it.
+pub async fn gateway_from(told: &serde_json::Value) -> (Running, CancellationToken) {
+    let bytes = |field: &str| BASE64.decode(told[field].as_str().expect("a text")).expect("Base64");
+    let kubeconfig = told["kubeconfig"].as_str().expect("a text");
+    let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("usable");
+    let client = Client::try_from(config).expect("a client");
+    let identity = ServerIdentity::from_pkcs8(vec![bytes("certificate")], bytes("key"));
+    let (sender, receiver) = watch::channel(Arc::new(identity));
+    // The task keeps the identity for as long as the process lives.
+    tokio::spawn(async move { sender.closed().await });
+    let mut config = bare_config(receiver);
+    config.limits.handshakes_per_address_per_second = 10_000;
+    config.limits.handshake_burst = 10_000;
+    let shutdown = CancellationToken::new();
+    let images = Arc::new(MemoryStore::default());
+    let running = wasmbed_gateway::start(config, client, images, shutdown.clone()).await;
+    (running.expect("a gateway"), shutdown)
+}
+
+impl Platform {
+    pub async fn start() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let data_dir =
             std::env::temp_dir().join(format!("wasmbed-gateway-{}-{number}", std::process::id()));
         let mut config = wasmbed_apiserver::Config::new(&data_dir);
         config.crds = wasmbed_crds::all();
+        config.tokens = vec![wasmbed_apiserver::Token {
+            token: "of these tests".to_owned(),
+            user: "gateway".to_owned(),
+            groups: vec!["system:masters".to_owned()],
+        }];
         let api = ApiServer::start(config).await.expect("an API server");
         let client = api.client();
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let metadata = ObjectMeta { name: Some(NAMESPACE.to_owned()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace");
-        let harness = Self::start_gateway(client, api, data_dir, limits).await;
-        harness.apply_gateway(json!({})).await;
-        harness.ready().await;
-        harness
+        let platform = Self { client, api: Some(api), data_dir };
+        platform.apply_gateway(json!({})).await;
+        platform
     }
 
-    async fn start_gateway(
-        client: Client,
-        api: wasmbed_apiserver::Running,
-        data_dir: PathBuf,
-        limits: Limits,
-    ) -> Self {
-        let fleet = Authority::new("fleet");
-        let front_proxy = Authority::new("front proxy");
-        let live_authority = Authority::new("live");
-        let (leaf, leaf_seen) = watch::channel(Arc::new(fleet.leaf()));
-        let server = live_authority.issue("localhost", ExtendedKeyUsagePurpose::ServerAuth);
-        let (live_leaf, live_leaf_seen) = watch::channel(Arc::new(server));
-        let local = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let config = Config {
-            namespace: NAMESPACE.to_owned(),
-            gateway: GATEWAY.to_owned(),
-            process: PROCESS.to_owned(),
-            device_address: local,
-            device_identity: leaf_seen,
-            live: Some(LiveConfig {
-                address: local,
-                identity: live_leaf_seen,
-                front_proxy_authorities: vec![front_proxy.certificate.clone()],
-                front_proxy_names: vec!["front-proxy-client".to_owned()],
-                advertised_address: None,
-            }),
-            health_address: Some(local),
-            limits,
-        };
-        let store = Arc::new(MemoryStore::default());
-        let shutdown = CancellationToken::new();
-        let images: Arc<dyn ImageStore> = Arc::clone(&store) as _;
-        let gateway = wasmbed_gateway::start(config, client.clone(), images, shutdown.clone());
-        let gateway = gateway.await.expect("a gateway");
-        Self {
-            client,
-            gateway,
-            fleet,
-            front_proxy,
-            live_authority,
-            store,
-            leaf,
-            shutdown,
-            _live_leaf: live_leaf,
-            api: Some(api),
-            data_dir,
-        }
+    /// What a gateway in another process has to know.
+    pub fn told(&self, authority: &Authority) -> serde_json::Value {
+        let api = self.api.as_ref().expect("running");
+        let leaf = authority.leaf();
+        json!({
+            "kubeconfig": api.kubeconfig("gateway").expect("the token above"),
+            "certificate": BASE64.encode(&leaf.certificates[0]),
+            "key": BASE64.encode(leaf.key.secret_der()),
+        })
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -203,7 +222,7 @@ impl Harness {
     }
 
     /// Waits until the gateway's caches are synced and its presence is known.
-    async fn ready(&self) {
+    pub async fn ready(&self) {
         self.until::<Gateway>(GATEWAY, |gateway| {
             gateway.status.as_ref().is_some_and(|status| !status.replicas.is_empty())
         })
@@ -266,6 +285,52 @@ impl Harness {
         let enrollment: Enrollment = serde_json::from_value(object).expect("an Enrollment");
         let enrollments: Api<Enrollment> = self.api();
         enrollments.create(&PostParams::default(), &enrollment).await.expect("an Enrollment");
+    }
+}
+
+impl Harness {
+    pub async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    pub async fn start_with(limits: Limits) -> Self {
+        let platform = Platform::start().await;
+        let fleet = Authority::new("fleet");
+        let front_proxy = Authority::new("front proxy");
+        let live_authority = Authority::new("live");
+        let (leaf, leaf_seen) = watch::channel(Arc::new(fleet.leaf()));
+        let server = live_authority.issue("localhost", ExtendedKeyUsagePurpose::ServerAuth);
+        let (live_leaf, live_leaf_seen) = watch::channel(Arc::new(server));
+        let config = Config {
+            live: Some(LiveConfig {
+                address: local(),
+                identity: live_leaf_seen,
+                front_proxy_authorities: vec![front_proxy.certificate.clone()],
+                front_proxy_names: vec!["front-proxy-client".to_owned()],
+                advertised_address: None,
+            }),
+            health_address: Some(local()),
+            limits,
+            ..bare_config(leaf_seen)
+        };
+        let store = Arc::new(MemoryStore::default());
+        let shutdown = CancellationToken::new();
+        let images: Arc<dyn ImageStore> = Arc::clone(&store) as _;
+        let client = platform.client.clone();
+        let gateway = wasmbed_gateway::start(config, client, images, shutdown.clone());
+        let gateway = gateway.await.expect("a gateway");
+        platform.ready().await;
+        Self {
+            platform,
+            gateway,
+            fleet,
+            front_proxy,
+            live_authority,
+            store,
+            leaf,
+            shutdown,
+            _live_leaf: live_leaf,
+        }
     }
 
     pub async fn connect(&self, key: &DeviceKey) -> Peer {
