@@ -61,6 +61,9 @@ struct State {
     period: u32,
     deadline: u64,
     slice_end: u64,
+    /// The counter has not been seen to run since the last reload, so its zero means "not yet".
+    /// Otherwise zero means "over", before the wrap is marked: an emulator marks it late.
+    is_fresh: bool,
 }
 
 // SAFETY: the registers are touched only inside of critical sections; all else is atomic.
@@ -74,7 +77,13 @@ impl SysTick {
     pub const unsafe fn new(base: usize, hz: u32) -> Self {
         // SAFETY: the caller promises an address that is mapped, so it is not zero.
         let registers = unsafe { NonNull::new_unchecked(base as *mut Registers) };
-        let state = State { base: 0, period: RELOAD_MAX, deadline: NEVER, slice_end: NEVER };
+        let state = State {
+            base: 0,
+            period: RELOAD_MAX,
+            deadline: NEVER,
+            slice_end: NEVER,
+            is_fresh: true,
+        };
         Self {
             registers,
             hz,
@@ -116,11 +125,13 @@ impl SysTick {
         // in the interrupt, whoever reads first.
         if registers.control.read() & WRAPPED != 0 {
             state.base += u64::from(state.period);
-            cell.set(state);
+            state.is_fresh = true;
             current = registers.current.read();
         }
-        // Zero stands for the cycle before the reload.
-        state.base + u64::from(if current == 0 { 0 } else { state.period - current })
+        state.is_fresh &= current == 0;
+        cell.set(state);
+        let rest = if state.is_fresh { state.period } else { current };
+        state.base + u64::from(state.period.saturating_sub(rest))
     }
 
     /// Reloads the timer for whatever comes first.
@@ -135,6 +146,7 @@ impl SysTick {
         registers.current.write(0);
         state.base = now + RELOAD_CYCLES;
         state.period = period;
+        state.is_fresh = true;
         cell.set(state);
     }
 
