@@ -25,6 +25,9 @@ const SLOTS: u32 = 4;
 /// Bytes of the arena.
 const ARENA_BYTES: usize = 24 * 1024;
 
+/// Steps that a busy device can do in a millisecond: time goes on even when it never rests.
+const STEPS_PER_MS: u32 = 10;
+
 /// Everything there is.
 pub struct World {
     /// Keys, certificates, images.
@@ -48,6 +51,7 @@ pub struct World {
     clock_ms: Rc<Cell<u64>>,
     choices: Choices,
     is_connected: bool,
+    steps_in_ms: u32,
     seed: u64,
 }
 
@@ -75,6 +79,7 @@ impl World {
             clock_ms,
             choices: Choices::new(seed),
             is_connected: false,
+            steps_in_ms: 0,
             seed,
         };
         world.provision(Some("let-me-in"));
@@ -164,7 +169,9 @@ impl World {
         if !self.is_gateway_up || self.cable.is_out {
             self.disconnect();
         }
-        if !has_carried && next.wants != Wants::Nothing {
+        self.steps_in_ms = if has_carried { self.steps_in_ms + 1 } else { 0 };
+        if self.steps_in_ms >= STEPS_PER_MS || (!has_carried && next.wants != Wants::Nothing) {
+            self.steps_in_ms = 0;
             self.clock_ms.set(now_ms + 1);
         } else if !has_carried {
             let arrival = self.cable.next_at_ms().unwrap_or(u64::MAX);
@@ -221,6 +228,7 @@ impl World {
                 let tail = self.gateway.heard.len().saturating_sub(12);
                 let heard = &self.gateway.heard[tail..];
                 let console = &self.platform.console;
+                let console = &console[console.len().saturating_sub(20)..];
                 panic!("seed {}: no {what}; heard {heard:#?}, console {console:#?}", self.seed);
             }
             self.step();

@@ -151,9 +151,9 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
 
     fn show_start<P: Platform>(&self, platform: &mut P) {
         let facts = &self.core.facts;
-        let line = Line::new("device ").bytes(&self.name()).text(" on ").text(facts.board);
-        let line = line.text(", firmware ").text(facts.firmware).text(", boot ");
-        line.number(self.core.boot.count.into()).show(platform);
+        let line = Line::new("wasmbed ").text(facts.firmware).text(" on ").text(facts.board);
+        let line = line.text(", boot ").number(self.core.boot.count.into());
+        line.text(", device ").bytes(&self.name()).show(platform);
         if self.core.provisioning.record().is_none() {
             Line::new("no provisioning record: no gateway to talk to").show(platform);
         }

@@ -77,8 +77,11 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn act<P: Platform>(&mut self, verb: Verb, app: AppId, platform: &mut P) -> CommandOutcome {
         let Some(index) = self.find(app) else { return CommandOutcome::NoSuchApp };
         let is_stored = self.guests.get(index).is_some_and(|guest| guest.stage == Stage::Stored);
+        if matches!(verb, Verb::Start) && !is_stored {
+            return CommandOutcome::NotAllowed;
+        }
+        self.amend_desired(verb, app);
         match verb {
-            Verb::Start if !is_stored => return CommandOutcome::NotAllowed,
             Verb::Start => self.start_guest(index, platform),
             Verb::Stop => self.stop_guest(index, platform),
             Verb::Restart => {
@@ -88,6 +91,17 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             Verb::Remove => self.remove_guest(index, platform),
         }
         CommandOutcome::Done
+    }
+
+    /// A command holds until the gateway says again what it wants: else it would be undone at once.
+    fn amend_desired(&mut self, verb: Verb, app: AppId) {
+        for entry in self.desired.iter_mut().filter(|entry| entry.app == app) {
+            match verb {
+                Verb::Start | Verb::Restart => entry.is_run_wanted = true,
+                Verb::Stop => entry.is_run_wanted = false,
+                Verb::Remove => entry.is_held = false,
+            }
+        }
     }
 
     /// Keeps that the restart is wanted, so that it is not taken for a failure and the same

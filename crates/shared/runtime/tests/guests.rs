@@ -466,13 +466,13 @@ fn more_guests_than_places_are_refused_until_one_is_free() {
 #[test]
 fn an_update_runs_where_the_arena_holds_only_one_of_the_two() {
     let mut world = World::new(13);
-    world.arena_bytes = 1024;
+    world.arena_bytes = 400;
     world.start().unwrap();
     world.run_to_session();
     let first = counter(&world, "hello", 1);
     world.deploy_until(&first, GuestState::Running);
     let used = world.next_beat().counters.arena_used_bytes;
-    assert!(used > 512, "{used}");
+    assert!(used > 200, "{used}");
     let second = world.vendor.application("hello", 2, &image_of(&modules::counter(150)));
     world.deploy_until(&second, GuestState::Running);
     world.run_until("lines", |world| world.logs(&second).last().is_some_and(|line| line == "3"));
