@@ -7,11 +7,13 @@ mod cost;
 mod depth;
 mod error;
 mod feature;
+mod inspect;
 pub mod limits;
 mod lower;
 mod module;
 mod prepare;
 
 pub use error::{DoesNotFit, PrepareError};
+pub use inspect::inspect;
 pub use module::Export;
 pub use prepare::{Budget, Needs, Options, Prepared, prepare};

@@ -20,8 +20,12 @@ impl Lowering<'_, '_> {
 
     pub(super) fn push(&mut self, value: Value, ty: Type) {
         let home = self.next_home();
-        self.slots = self.slots.max(u32::from(home) + u32::from(ty.words()));
         self.stack.push(Entry { value, ty, home });
+    }
+
+    /// The frame has these slots; homes that no instruction names cost nothing.
+    fn claim(&mut self, slot: u16, words: u16) {
+        self.slots = self.slots.max(u32::from(slot) + u32::from(words));
     }
 
     /// Pushes what an instruction just left in the accumulator.
@@ -49,6 +53,7 @@ impl Lowering<'_, '_> {
 
     /// Names slots in an instruction, through scratch slots where they are out of reach.
     pub(super) fn name(&mut self, slot: u16, words: u16, scratch: u16) -> u8 {
+        self.claim(slot, words);
         if slot + words <= 256 {
             return slot as u8;
         }
@@ -61,6 +66,8 @@ impl Lowering<'_, '_> {
     }
 
     fn copy_wide(&mut self, target: u16, source: u16, words: u16) {
+        self.claim(target, words);
+        self.claim(source, words);
         for word in 0..words {
             let [target_low, target_high] = (target + word).to_le_bytes();
             let [source_low, source_high] = (source + word).to_le_bytes();
@@ -82,6 +89,8 @@ impl Lowering<'_, '_> {
         if target == source {
             return;
         }
+        self.claim(target, words);
+        self.claim(source, words);
         if target + words <= 256 && source + words <= 256 {
             let opcode = if words == 1 { Opcode::Copy } else { Opcode::Copy64 };
             self.emit(opcode, &[target as u8, source as u8]);
@@ -94,6 +103,7 @@ impl Lowering<'_, '_> {
 
     /// Stores the accumulator in slots.
     pub(super) fn store(&mut self, slot: u16, words: u16) {
+        self.claim(slot, words);
         if slot + words <= 256 {
             if words == 2 {
                 self.emit(Opcode::Set64, &[slot as u8]);
@@ -114,6 +124,7 @@ impl Lowering<'_, '_> {
 
     /// Stores a small constant in slots, without the accumulator.
     fn store_small(&mut self, slot: u16, words: u16, value: u8) {
+        self.claim(slot, words);
         let sign = if value >= 0x80 { 0xff } else { 0 };
         for (word, byte) in (0..words).zip([value, sign]) {
             if slot + word < 256 {
