@@ -8,7 +8,7 @@ use wasmbed_wire::{
 };
 
 use crate::console::Line;
-use crate::guests::{Detail, Grant, Guest, Previous, Stage};
+use crate::guests::{Detail, Grant, Guest, Previous, Stage, plain_report};
 use crate::install::Install;
 use crate::limits;
 use crate::loader::Loader;
@@ -38,24 +38,13 @@ impl Refusal {
         digest: None,
         state: GuestState::Refused,
         reason: GuestReason::None,
-        detail: Detail::NONE,
+        detail: Detail::None,
     };
 
     /// The report about it.
     pub fn report(&self) -> StateReport {
-        StateReport {
-            app: self.app,
-            generation: self.generation,
-            image: self.digest,
-            state: self.state,
-            reason: self.reason,
-            restarts: 0,
-            function: self.detail.function,
-            offset: self.detail.offset,
-            needed_bytes: self.detail.needed_bytes,
-            available_bytes: self.detail.available_bytes,
-            exit_code: self.detail.exit_code,
-        }
+        let Self { app, generation, digest, state, reason, .. } = *self;
+        self.detail.fill(plain_report(app, generation, digest, state, reason))
     }
 }
 
@@ -229,6 +218,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         for slot in 0..self.slots {
             let Some(record) = self.journal.image(platform.flash(), slot)? else { continue };
             let mut guest = Guest::EMPTY;
+            guest.image_crc = crc_of_note(record.note());
             let is_sound = read_head(platform, slot, &mut guest)
                 && record.image_bytes == slot_bytes_of(&guest);
             if !is_sound || !self.adopt(guest) {
@@ -255,13 +245,11 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
                 return false;
             }
             let older = if held.generation < guest.generation {
-                let slot = held.slot;
-                *held = guest;
-                slot
+                core::mem::replace(held, guest).as_previous()
             } else {
-                guest.slot
+                guest.as_previous()
             };
-            held.previous = Some(Previous { slot: older });
+            held.previous = Some(older);
             return true;
         }
         match self.guests.iter_mut().find(|guest| !guest.is_held) {
@@ -319,6 +307,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         guest.unload();
         let (is_wanted, restart_token) = (guest.is_wanted, guest.restart_token);
         let mut old = Guest { is_wanted, restart_token, ..Guest::EMPTY };
+        old.image_crc = previous.image_crc;
         let is_sound = read_head(platform, previous.slot, &mut old);
         *guest = old;
         guest.stage = Stage::Waiting;
@@ -382,6 +371,16 @@ fn slot_bit(slot: u8) -> u16 {
     1_u16.checked_shl(slot.into()).unwrap_or(0)
 }
 
+/// What is kept with an image: application, generation, CRC-32 of the image.
+pub const NOTE_BYTES: usize = 28;
+
+/// The CRC-32 in a note; 0 matches no image that anyone would want to run.
+fn crc_of_note(note: &[u8]) -> u32 {
+    note.get(NOTE_BYTES - 4..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
 /// Bytes that a slot with this guest's image holds.
 pub fn slot_bytes_of(guest: &Guest) -> u32 {
     image_offset(guest.manifest_bytes) + guest.image_bytes
@@ -412,6 +411,11 @@ fn read_head<P: Platform>(platform: &mut P, slot: u8, guest: &mut Guest) -> bool
 }
 
 impl Guest {
+    /// What has to be kept to come back to this image.
+    pub fn as_previous(&self) -> Previous {
+        Previous { slot: self.slot, image_crc: self.image_crc }
+    }
+
     /// Takes over what the signed manifest says.
     pub fn take_manifest(&mut self, manifest: &Manifest<'_>, manifest_bytes: u16) {
         self.app = AppId(manifest.app_uid);

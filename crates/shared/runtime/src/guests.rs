@@ -36,39 +36,63 @@ pub enum Stage {
 }
 
 /// Numbers that belong to a reason.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Detail {
-    /// Function of a trap.
-    pub function: Option<u32>,
-    /// Place of a trap.
-    pub offset: Option<u32>,
-    /// Bytes that were needed.
-    pub needed_bytes: Option<u32>,
-    /// Bytes that were there.
-    pub available_bytes: Option<u32>,
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Detail {
+    /// None.
+    None,
+    /// Where a trap happened.
+    Place(Place),
+    /// A size that did not fit.
+    Size {
+        /// Bytes that were needed.
+        needed_bytes: u32,
+        /// Bytes that were there.
+        available_bytes: u32,
+    },
     /// Code that the guest ended itself with.
-    pub exit_code: Option<i32>,
+    Exit(i32),
 }
 
 impl Detail {
-    /// Nothing to say.
-    pub const NONE: Self = Self {
+    /// Adds the numbers to a report.
+    pub fn fill(self, report: StateReport) -> StateReport {
+        match self {
+            Self::None => report,
+            Self::Place(place) => StateReport {
+                function: Some(place.function.into()),
+                offset: Some(place.offset),
+                ..report
+            },
+            Self::Size { needed_bytes, available_bytes } => StateReport {
+                needed_bytes: Some(needed_bytes),
+                available_bytes: Some(available_bytes),
+                ..report
+            },
+            Self::Exit(code) => StateReport { exit_code: Some(code), ..report },
+        }
+    }
+}
+
+/// A report without numbers.
+pub fn plain_report(
+    app: AppId,
+    generation: u64,
+    image: Option<Digest>,
+    state: GuestState,
+    reason: GuestReason,
+) -> StateReport {
+    StateReport {
+        app,
+        generation,
+        image,
+        state,
+        reason,
+        restarts: 0,
         function: None,
         offset: None,
         needed_bytes: None,
         available_bytes: None,
         exit_code: None,
-    };
-
-    /// A size that did not fit.
-    pub const fn size(needed_bytes: u32, available_bytes: u32) -> Self {
-        let (needed, available) = (Some(needed_bytes), Some(available_bytes));
-        Self { needed_bytes: needed, available_bytes: available, ..Self::NONE }
-    }
-
-    fn place(place: Place) -> Self {
-        let function = Some(u32::from(place.function));
-        Self { function, offset: Some(place.offset), ..Self::NONE }
     }
 }
 
@@ -117,6 +141,8 @@ impl Grant {
 pub struct Previous {
     /// Where it is.
     pub slot: u8,
+    /// CRC-32 of the image.
+    pub image_crc: u32,
 }
 
 /// One place for a guest.
@@ -144,6 +170,8 @@ pub struct Guest {
     pub generation: u64,
     /// Digest of the image.
     pub digest: Digest,
+    /// CRC-32 of the image: what a load checks.
+    pub image_crc: u32,
     /// What it needs next.
     pub stage: Stage,
     /// Where it stands, as reported.
@@ -192,10 +220,11 @@ impl Guest {
         app: AppId([0; 16]),
         generation: 0,
         digest: Digest([0; 32]),
+        image_crc: 0,
         stage: Stage::Stored,
         state: GuestState::Installed,
         reason: GuestReason::None,
-        detail: Detail::NONE,
+        detail: Detail::None,
         restarts: 0,
         restart_token: None,
         policy: RestartPolicy::Always,
@@ -220,19 +249,9 @@ impl Guest {
 
     /// The report about it.
     pub fn report(&self) -> StateReport {
-        StateReport {
-            app: self.app,
-            generation: self.generation,
-            image: Some(self.digest),
-            state: self.state,
-            reason: self.reason,
-            restarts: self.restarts,
-            function: self.detail.function,
-            offset: self.detail.offset,
-            needed_bytes: self.detail.needed_bytes,
-            available_bytes: self.detail.available_bytes,
-            exit_code: self.detail.exit_code,
-        }
+        let image = Some(self.digest);
+        let report = plain_report(self.app, self.generation, image, self.state, self.reason);
+        self.detail.fill(StateReport { restarts: self.restarts, ..report })
     }
 
     /// Asks for a start from the flash, or from the arena where the image still is.
@@ -377,22 +396,21 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let (reason, detail) = match outcome {
             Outcome::SliceEnd | Outcome::Parked => {
                 let Some(guest) = self.guests.get_mut(index) else { return };
-                guest.set_state(GuestState::Running, GuestReason::None, Detail::NONE);
+                guest.set_state(GuestState::Running, GuestReason::None, Detail::None);
                 if matches!(outcome, Outcome::Parked) {
                     guest.stage = Stage::Parked { wake_at_ms };
                 }
                 self.judge_health(index, now_ms, platform);
                 return;
             }
-            Outcome::Finished => (GuestReason::None, Detail::NONE),
+            Outcome::Finished => (GuestReason::None, Detail::None),
             Outcome::Exited(code) => {
-                let exit_code = Some(code as i32);
                 let reason =
                     if code == 0 { GuestReason::None } else { GuestReason::ExitedWithError };
-                (reason, Detail { exit_code, ..Detail::NONE })
+                (reason, Detail::Exit(code as i32))
             }
-            Outcome::OutOfFuel(place) => (GuestReason::TrapFuelExhausted, Detail::place(place)),
-            Outcome::Trapped(trap, place) => (reason_of(trap), Detail::place(place)),
+            Outcome::OutOfFuel(place) => (GuestReason::TrapFuelExhausted, Detail::Place(place)),
+            Outcome::Trapped(trap, place) => (reason_of(trap), Detail::Place(place)),
         };
         if matches!(outcome, Outcome::Trapped(..) | Outcome::OutOfFuel(_)) {
             self.counters.traps = self.counters.traps.wrapping_add(1);

@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 use wasmbed_curve::ed25519;
 use wasmbed_image::{Header, Manifest, SIGNED_PREFIX};
-use wasmbed_journal::{Journal, SlotWriter};
+use wasmbed_journal::{Journal, SlotWriter, crc32};
 use wasmbed_wire::{
     AppId, Digest, GuestReason, GuestState, Install as InstallMessage, InstallChunk,
     InstallRequest, StateReport,
@@ -12,8 +12,8 @@ use wasmbed_wire::{
 
 use crate::arena::Range;
 use crate::console::Line;
-use crate::core_state::{Core, image_offset};
-use crate::guests::{Detail, Guest, Previous, parts};
+use crate::core_state::{Core, NOTE_BYTES, image_offset};
+use crate::guests::{Detail, Guest, parts, plain_report};
 use crate::limits;
 use crate::platform::Platform;
 use crate::store::{self, GenerationError};
@@ -46,6 +46,7 @@ pub struct Install {
     manifest_bytes: u16,
     image_bytes: u32,
     received_bytes: u32,
+    image_crc: u32,
     digest: Digest,
     writer: Option<SlotWriter>,
     hash: Option<Sha256>,
@@ -59,7 +60,7 @@ struct Refused {
 
 impl From<GuestReason> for Refused {
     fn from(reason: GuestReason) -> Self {
-        Self { reason, detail: Detail::NONE }
+        Self { reason, detail: Detail::None }
     }
 }
 
@@ -86,6 +87,7 @@ impl Install {
             manifest_bytes: 0,
             image_bytes: 0,
             received_bytes: 0,
+            image_crc: 0,
             digest: Digest([0; 32]),
             writer: None,
             hash: None,
@@ -100,19 +102,9 @@ impl Install {
 
     /// The report that chunks arrive.
     pub fn report(&self) -> StateReport {
-        StateReport {
-            app: self.app,
-            generation: self.generation,
-            image: (self.phase == Phase::Chunks).then_some(self.digest),
-            state: GuestState::Installing,
-            reason: GuestReason::None,
-            restarts: 0,
-            function: None,
-            offset: None,
-            needed_bytes: None,
-            available_bytes: None,
-            exit_code: None,
-        }
+        let image = (self.phase == Phase::Chunks).then_some(self.digest);
+        let state = GuestState::Installing;
+        plain_report(self.app, self.generation, image, state, GuestReason::None)
     }
 
     fn is_for(&self, phase: Phase, app: AppId, generation: u64) -> bool {
@@ -192,7 +184,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             return Err(GuestReason::ManifestMismatch.into());
         }
         if manifest.image_bytes > limits::IMAGE_BYTES_MAX {
-            let detail = Detail::size(manifest.image_bytes, limits::IMAGE_BYTES_MAX);
+            let (needed_bytes, available_bytes) = (manifest.image_bytes, limits::IMAGE_BYTES_MAX);
+            let detail = Detail::Size { needed_bytes, available_bytes };
             return Err(Refused { reason: GuestReason::NoImageSlot, detail });
         }
         if (manifest.image_bytes as usize) < Header::BYTES {
@@ -250,6 +243,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if let Some(hash) = self.install.hash.as_mut() {
             hash.update(bytes);
         }
+        self.install.image_crc = crc32(self.install.image_crc, bytes);
         if let Some(range) = self.install.range {
             let (image, _) = parts(self.arena, range, self.install.image_bytes);
             let start = self.install.received_bytes as usize;
@@ -283,9 +277,10 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if store::keep_generation(&mut self.journal, platform, app, generation)? {
             self.count_store();
         }
-        let mut note = [0; 24];
+        let mut note = [0; NOTE_BYTES];
         note[..16].copy_from_slice(&app.0);
-        note[16..].copy_from_slice(&generation.to_le_bytes());
+        note[16..24].copy_from_slice(&generation.to_le_bytes());
+        note[24..].copy_from_slice(&self.install.image_crc.to_le_bytes());
         self.journal
             .image_commit(platform.flash(), &writer, &note)
             .map_err(|_| GuestReason::StorageFailed)?;
@@ -305,7 +300,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let is_wanted = wanted.is_none_or(|entry| entry.is_run_wanted);
         let restart_token = wanted.map(|entry| entry.restart_token);
         let Some(guest) = self.guests.get_mut(index) else { return };
-        let previous = guest.is_held.then_some(Previous { slot: guest.slot });
+        let previous = guest.is_held.then_some(guest.as_previous());
         *guest = Guest {
             is_held: true,
             is_wanted,
@@ -314,6 +309,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             app: install.app,
             generation: install.generation,
             digest: install.digest,
+            image_crc: install.image_crc,
             image_bytes: install.image_bytes,
             manifest_bytes: install.manifest_bytes,
             range: install.range,

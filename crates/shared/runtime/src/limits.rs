@@ -33,9 +33,9 @@ pub const IMAGE_BYTES_MAX: u32 = wasmbed_journal::limits::SLOT_BYTES - SLOT_HEAD
 /// Bytes that one step reads from the flash while it loads an image: one request.
 pub const LOAD_PIECE_BYTES: usize = wasmbed_journal::limits::REQUEST_BYTES_MAX;
 
-/// Results of commands that wait for the gateway: a gateway sends one command after the other, so
-/// a few cover what a lost session leaves.
-pub const COMMAND_RESULTS: usize = 4;
+/// Results of commands that are kept: a gateway sends one command after the other, so the last one
+/// and the one before cover what a lost session leaves.
+pub const COMMAND_RESULTS: usize = 2;
 
 /// Applications whose generation a device remembers. One key of the journal each.
 pub const GENERATIONS: u8 = 24;

@@ -42,7 +42,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if let Some((app, generation)) = left_over
             && !self.is_refused(app, generation)
         {
-            self.refuse(app, generation, None, GuestReason::TooManyGuests, Detail::NONE);
+            self.refuse(app, generation, None, GuestReason::TooManyGuests, Detail::None);
         }
         // What was asked for in the last session is asked for again in this one.
         self.install.is_request_due = self.install.phase != Phase::Idle;
@@ -94,14 +94,14 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
         if generation.is_some_and(|held| held > entry.generation) {
             let reason = GuestReason::GenerationTooLow;
-            self.refuse(entry.app, entry.generation, None, reason, Detail::NONE);
+            self.refuse(entry.app, entry.generation, None, reason, Detail::None);
             return;
         }
         let is_leaving = self.guests.iter().any(|guest| guest.state == GuestState::Removed);
         if held.is_none() && self.guests.iter().all(|guest| guest.is_held) {
             if !is_leaving {
                 let reason = GuestReason::TooManyGuests;
-                self.refuse(entry.app, entry.generation, None, reason, Detail::NONE);
+                self.refuse(entry.app, entry.generation, None, reason, Detail::None);
             }
             return;
         }
@@ -144,7 +144,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let slot = guest.slot;
         guest.is_wanted = false;
         guest.unload();
-        guest.set_state(GuestState::Stopped, GuestReason::None, Detail::NONE);
+        guest.set_state(GuestState::Stopped, GuestReason::None, Detail::None);
         self.keep_wanted(slot, false, platform);
         self.drop_previous(index, platform);
         self.retry_refused();
@@ -167,11 +167,11 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         Line::new("removed ").id(&guest.app.0).show(platform);
         if self.drop_slot(slot, platform).is_err() {
             let Some(guest) = self.guests.get_mut(index) else { return };
-            guest.set_state(GuestState::Stopped, GuestReason::StorageFailed, Detail::NONE);
+            guest.set_state(GuestState::Stopped, GuestReason::StorageFailed, Detail::None);
             return;
         }
         if let Some(guest) = self.guests.get_mut(index) {
-            guest.set_state(GuestState::Removed, GuestReason::None, Detail::NONE);
+            guest.set_state(GuestState::Removed, GuestReason::None, Detail::None);
         }
         self.retry_refused();
     }
