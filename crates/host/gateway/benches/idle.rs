@@ -11,15 +11,22 @@ mod peer;
 
 use std::io::BufRead as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use kube::Client;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use wasmbed_gateway::{Running, ServerIdentity};
 
-use harness::{Authority, gateway_from};
+use harness::{Authority, MemoryStore, Platform, bare_config};
 use peer::{DeviceKey, Peer};
 
 /// Devices that are connected at once.
-const DEVICES: usize = 1_000;
+const DEVICES: usize = 500;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
@@ -42,6 +49,37 @@ async fn serve() {
     let _ = ended.await;
     shutdown.cancel();
     gateway.stopped().await;
+}
+
+/// What a gateway in another process has to know.
+fn tell(platform: &Platform, authority: &Authority) -> Value {
+    let leaf = authority.leaf();
+    json!({
+        "kubeconfig": platform.kubeconfig(),
+        "certificate": BASE64.encode(&leaf.certificates[0]),
+        "key": BASE64.encode(leaf.key.secret_der()),
+    })
+}
+
+/// A gateway as [`tell`] describes it.
+async fn gateway_from(told: &serde_json::Value) -> (Running, CancellationToken) {
+    let bytes = |field: &str| BASE64.decode(told[field].as_str().expect("a text")).expect("Base64");
+    let kubeconfig = told["kubeconfig"].as_str().expect("a text");
+    let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("usable");
+    let client = Client::try_from(config).expect("a client");
+    let identity = ServerIdentity::from_pkcs8(vec![bytes("certificate")], bytes("key"));
+    let (sender, receiver) = watch::channel(Arc::new(identity));
+    // The task keeps the identity for as long as the process lives.
+    tokio::spawn(async move { sender.closed().await });
+    let mut config = bare_config(receiver);
+    config.limits.handshakes_per_address_per_second = 10_000;
+    config.limits.handshake_burst = 10_000;
+    let shutdown = CancellationToken::new();
+    let images = Arc::new(MemoryStore::default());
+    let running = wasmbed_gateway::start(config, client, images, shutdown.clone()).await;
+    (running.expect("a gateway"), shutdown)
 }
 
 struct GatewayProcess {
@@ -79,7 +117,7 @@ impl GatewayProcess {
     }
 }
 
-/// Connects every key, says Hello, and enrols where that is asked for.
+/// Connects every key and says Hello.
 async fn connect_all(
     address: std::net::SocketAddr,
     authority: &Authority,
@@ -92,11 +130,7 @@ async fn connect_all(
             let connecting = Peer::connect(address, key, &authority.certificate);
             let mut peer = connecting.await.expect("a handshake");
             peer.hello().await;
-            let mut answer = peer.next().await;
-            if answer == "EnrollRequired" {
-                peer.enroll(Some("secret")).await;
-                answer = peer.next().await;
-            }
+            let answer = peer.next().await;
             assert!(answer.starts_with("Welcome"), "{answer}");
             let desired = peer.next().await;
             assert!(desired.starts_with("DesiredState"), "{desired}");
@@ -108,20 +142,21 @@ async fn connect_all(
 }
 
 async fn measure() {
-    let harness = harness::Platform::start().await;
-    harness.enrollment("all", "secret", json!({ "maxUses": DEVICES })).await;
+    let harness = Platform::start().await;
     let authority = Authority::new("fleet");
     let keys: Vec<DeviceKey> = (0..DEVICES).map(|_| DeviceKey::generate()).collect();
-
-    let first = GatewayProcess::start(&harness.told(&authority));
-    drop(connect_all(first.address, &authority, &keys).await);
-    first.stop();
-
-    // A second process, so that nothing of the enrolment is in its memory but the caches.
-    let gateway = GatewayProcess::start(&harness.told(&authority));
-    let warm_up: Vec<DeviceKey> = Vec::new();
-    drop(connect_all(gateway.address, &authority, &warm_up).await);
-    harness.ready().await;
+    for keys in keys.chunks(50) {
+        let creating = keys.iter().map(|key| harness.device(key));
+        futures::future::join_all(creating).await;
+    }
+    let stranger = DeviceKey::generate();
+    let gateway = GatewayProcess::start(&tell(&harness, &authority));
+    // One stranger is answered once the caches are synced.
+    let connecting = Peer::connect(gateway.address, &stranger, &authority.certificate);
+    let mut peer = connecting.await.expect("a handshake");
+    peer.hello().await;
+    peer.expect("EnrollRequired").await;
+    drop(peer);
     let before = gateway.resident_bytes();
     let started = Instant::now();
     let peers = connect_all(gateway.address, &authority, &keys).await;

@@ -10,7 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 use wasmbed_crds::enrollment::EnrollmentUse;
 use wasmbed_crds::{Device, DeviceSpec, Enrollment, LABEL_BOARD};
 use wasmbed_model::enrollment;
@@ -56,8 +57,9 @@ pub(crate) struct Admissions<'a> {
     pub(crate) cluster: &'a Cluster,
     /// Name of this process.
     pub(crate) process: &'a str,
-    /// Bounds the listings that unknown tokens cause.
-    pub(crate) listings: &'a Semaphore,
+    /// One token is used at a time, so that only other processes can get in between: a batch of
+    /// devices with one token would else keep each other from it.
+    pub(crate) redeeming: &'a Mutex<()>,
 }
 
 /// Whether a Device still waits for its first approval: it is disabled and never had a session.
@@ -85,7 +87,9 @@ impl Admissions<'_> {
         key: &PublicKey,
         hello: &HelloFacts,
     ) -> Result<Admission, AdmissionError> {
-        if !self.cluster.is_synced() {
+        // Right after a start the caches need a moment, and a device should not wait for its next
+        // attempt because of it.
+        if timeout(limits::SYNC_WAIT, self.cluster.synced()).await.is_err() {
             return Ok(Admission::Refused(RefusedReason::ControlPlaneUnavailable));
         }
         match self.cluster.device(&device_name(key)) {
@@ -201,6 +205,7 @@ impl Admissions<'_> {
         token: &str,
     ) -> Result<Result<Terms, RefusedReason>, AdmissionError> {
         let enrollments: Api<Enrollment> = self.cluster.api();
+        let _turn = self.redeeming.lock().await;
         let Some(mut enrollment) = self.find(&enrollments, token).await? else {
             return Ok(Err(RefusedReason::TokenUnknown));
         };
@@ -238,7 +243,6 @@ impl Admissions<'_> {
         if let Some(enrollment) = self.cluster.enrollment(&digest) {
             return Ok(Some(Enrollment::clone(&enrollment)));
         }
-        let _turn = self.listings.acquire().await;
         let listed = enrollments.list(&ListParams::default()).await;
         let listed = listed.map_err(api_error("Enrollment", ""))?;
         Ok(listed.into_iter().find(|enrollment| enrollment.spec.token_sha256 == digest))

@@ -3,16 +3,16 @@
 //! It decides nothing: `admission` decides about keys, `desired` about applications.
 
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt as _, watcher as watch_kind};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway};
 
@@ -30,7 +30,7 @@ pub(crate) struct Cluster {
     revisions: Store<ApplicationRevision>,
     enrollments: Store<Enrollment>,
     gateways: Store<Gateway>,
-    synced: AtomicBool,
+    synced: watch::Sender<bool>,
     /// The gateway's own object was seen or has changed.
     pub(crate) gateway_changed: Notify,
     /// What follows from applications and revisions.
@@ -61,12 +61,12 @@ impl Cluster {
             revisions,
             enrollments,
             gateways,
-            synced: AtomicBool::new(false),
+            synced: watch::Sender::new(false),
             gateway_changed: Notify::new(),
             plan: Mutex::default(),
         });
         let watches = Watches { metrics, shutdown };
-        let everything = watch_kind::Config::default();
+        let everything = watcher::Config::default();
         let own = everything.clone().fields(&format!("metadata.name={gateway_name}"));
         let for_devices = Arc::clone(registry);
         watches.watch(cluster.api(), everything.clone(), devices_writer, move |event| {
@@ -125,7 +125,13 @@ impl Cluster {
 
     /// Whether every cache has seen the whole of its kind. Before that nothing is decided.
     pub(crate) fn is_synced(&self) -> bool {
-        self.synced.load(Ordering::Acquire)
+        *self.synced.borrow()
+    }
+
+    /// Waits until [`Self::is_synced`].
+    pub(crate) async fn synced(&self) {
+        // The sender is this object itself, so it outlives the wait.
+        let _ = self.synced.subscribe().wait_for(|is_synced| *is_synced).await;
     }
 
     /// A Device by name.
@@ -166,7 +172,7 @@ async fn sync(cluster: Arc<Cluster>, registry: Arc<Registry>, shutdown: Cancella
     tokio::select! {
         () = shutdown.cancelled() => {}
         is_ready = ready => if is_ready {
-            cluster.synced.store(true, Ordering::Release);
+            cluster.synced.send_replace(true);
             tracing::info!(namespace = cluster.namespace, "caches are synced");
             registry.review_all();
         }

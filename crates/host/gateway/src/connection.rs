@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wasmbed_crds::Device;
@@ -45,8 +45,8 @@ pub(crate) struct Service {
     pub(crate) images: Images,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) writer: Arc<StatusWriter>,
-    /// Bounds the listings that unknown tokens cause.
-    pub(crate) listings: Semaphore,
+    /// Held while a token is used.
+    pub(crate) redeeming: Mutex<()>,
 }
 
 const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + FRAME_BODY_BYTES_MAX;
@@ -293,7 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let admissions = Admissions {
             cluster: &self.service.cluster,
             process: &self.service.process,
-            listings: &self.service.listings,
+            redeeming: &self.service.redeeming,
         };
         let key = self.key;
         let asking = async {

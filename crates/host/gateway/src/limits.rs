@@ -50,6 +50,10 @@ pub(crate) const STATUS_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// How often enrolment tries a compare-and-swap that another gateway keeps winning.
 pub(crate) const ENROLL_TRIES_MAX: u32 = 8;
 
+/// How long a device's Hello waits for the caches of a gateway that starts: less than a device's own
+/// patience.
+pub(crate) const SYNC_WAIT: Duration = Duration::from_secs(5);
+
 /// Highest session epoch that is taken from a device's word. Above it only the cluster counts, so
 /// that no device can use up the numbers.
 pub(crate) const EPOCH_TOLD_MAX: u64 = 1 << 31;

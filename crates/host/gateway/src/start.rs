@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,9 +23,6 @@ use crate::registry::Registry;
 use crate::status_writer::StatusWriter;
 use crate::tls::{DeviceTls, ServerIdentity, TlsError};
 use crate::{health, http_server, listener, live};
-
-/// Listings of Enrollments at once, caused by tokens that the cache does not show.
-const LISTINGS_MAX: usize = 2;
 
 /// Why a gateway process cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +160,7 @@ fn join(
         images: Images::new(images),
         metrics,
         writer,
-        listings: Semaphore::new(LISTINGS_MAX),
+        redeeming: Mutex::new(()),
     })
 }
 

@@ -166,6 +166,22 @@ async fn a_device_waits_for_approval_and_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_device_made_by_hand_needs_no_enrolment() {
+    let harness = Harness::start().await;
+    let key = DeviceKey::generate();
+    harness.device(&key).await;
+    let outcome = loop {
+        let mut peer = harness.greet(&key).await;
+        match peer.next().await.as_str() {
+            // The watch has not brought the object yet.
+            "EnrollRequired" => {}
+            other => break other.to_owned(),
+        }
+    };
+    assert_eq!(outcome, "Welcome 1");
+}
+
+#[tokio::test]
 async fn a_hello_for_another_namespace_is_refused() {
     let harness = Harness::start().await;
     let mut peer = harness.connect(&DeviceKey::generate()).await;

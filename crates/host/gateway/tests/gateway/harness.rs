@@ -144,7 +144,7 @@ fn local() -> std::net::SocketAddr {
 }
 
 /// A configuration without live API and health port.
-fn bare_config(identity: watch::Receiver<Arc<ServerIdentity>>) -> Config {
+pub fn bare_config(identity: watch::Receiver<Arc<ServerIdentity>>) -> Config {
     Config {
         namespace: NAMESPACE.to_owned(),
         gateway: GATEWAY.to_owned(),
@@ -155,27 +155,6 @@ fn bare_config(identity: watch::Receiver<Arc<ServerIdentity>>) -> Config {
         health_address: None,
         limits: Limits::default(),
     }
-}
-
-/// A gateway as [`Platform::told`] describes it.
-pub async fn gateway_from(told: &serde_json::Value) -> (Running, CancellationToken) {
-    let bytes = |field: &str| BASE64.decode(told[field].as_str().expect("a text")).expect("Base64");
-    let kubeconfig = told["kubeconfig"].as_str().expect("a text");
-    let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
-    let options = kube::config::KubeConfigOptions::default();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("usable");
-    let client = Client::try_from(config).expect("a client");
-    let identity = ServerIdentity::from_pkcs8(vec![bytes("certificate")], bytes("key"));
-    let (sender, receiver) = watch::channel(Arc::new(identity));
-    // The task keeps the identity for as long as the process lives.
-    tokio::spawn(async move { sender.closed().await });
-    let mut config = bare_config(receiver);
-    config.limits.handshakes_per_address_per_second = 10_000;
-    config.limits.handshake_burst = 10_000;
-    let shutdown = CancellationToken::new();
-    let images = Arc::new(MemoryStore::default());
-    let running = wasmbed_gateway::start(config, client, images, shutdown.clone()).await;
-    (running.expect("a gateway"), shutdown)
 }
 
 impl Platform {
@@ -202,15 +181,9 @@ impl Platform {
         platform
     }
 
-    /// What a gateway in another process has to know.
-    pub fn told(&self, authority: &Authority) -> serde_json::Value {
-        let api = self.api.as_ref().expect("running");
-        let leaf = authority.leaf();
-        json!({
-            "kubeconfig": api.kubeconfig("gateway").expect("the token above"),
-            "certificate": BASE64.encode(&leaf.certificates[0]),
-            "key": BASE64.encode(leaf.key.secret_der()),
-        })
+    /// A kubeconfig for a gateway in another process.
+    pub fn kubeconfig(&self) -> String {
+        self.api.as_ref().expect("running").kubeconfig("gateway").expect("the token above")
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -268,6 +241,18 @@ impl Platform {
         let params = PatchParams::apply("test").force();
         let gateways: Api<Gateway> = self.api();
         gateways.patch(GATEWAY, &params, &Patch::Apply(patch)).await.expect("a gateway object");
+    }
+
+    /// Makes the Device of a key, as somebody does who knows the key beforehand.
+    pub async fn device(&self, key: &DeviceKey) {
+        let spec = wasmbed_crds::DeviceSpec {
+            public_key: BASE64.encode(key.public().0),
+            board: "host".to_owned(),
+            enabled: true,
+        };
+        let device = Device::new(&key.device_name(), spec);
+        let devices: Api<Device> = self.api();
+        devices.create(&PostParams::default(), &device).await.expect("a Device");
     }
 
     /// Makes an Enrollment for `token`; `spec` is merged into it.
