@@ -49,8 +49,15 @@ pub async fn prepare(
         let refused = refused.as_ref().map(|refused| standing(app, refused, ctx));
         return refused.ok_or(ReconcileError::Cancelled);
     };
+    if let Some(newest) = newest
+        && newest.spec.template == template
+        && let Ok(found) = &answer.found
+        && newest.spec.module_digest == ids::sha256(&found.module).to_string()
+    {
+        return keep(app, uid, newest, ctx).await;
+    }
     let version = answer.version.clone();
-    let outcome = make(app, uid, answer, &template, newest.as_ref(), ctx).await?;
+    let outcome = make(app, uid, answer, &template, ctx).await?;
     match outcome {
         Ok(revision) => {
             ctx.attempts.succeed(uid, Arc::clone(&revision));
@@ -174,19 +181,12 @@ async fn make(
     uid: &str,
     answer: Answer,
     template: &RevisionTemplate,
-    newest: Option<&Arc<ApplicationRevision>>,
     ctx: &Context,
 ) -> Result<Result<Arc<ApplicationRevision>, Refusal>, ReconcileError> {
     let found = match answer.found {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Some(newest) = newest
-        && newest.spec.template == *template
-        && newest.spec.module_digest == ids::sha256(&found.module).to_string()
-    {
-        return Ok(Ok(Arc::clone(newest)));
-    }
     let generation = app.metadata.generation.unwrap_or_default();
     let Some(subject) = subject(app, uid, generation) else {
         return Ok(Err(unreadable_uid(uid)));
