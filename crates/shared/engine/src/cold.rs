@@ -3,9 +3,9 @@
 //! Leaves out those that deal with memory as a whole, which `instance` does.
 use crate::arith::*;
 use crate::limits::WINDOW_BYTES;
-use crate::memory::{long, word};
 use crate::opcodes::{cold_byte, for_each_cold_opcode};
 use crate::outcome::Trap;
+use crate::raw::Frame;
 
 /// Does the operation behind the prefix; gives the accumulator and the instruction's length.
 ///
@@ -14,35 +14,34 @@ use crate::outcome::Trap;
 #[inline(never)]
 pub(crate) fn cold(
     window: &[u8; WINDOW_BYTES],
-    stack: &[u8],
-    frame: usize,
+    frame: Frame<'_>,
     accumulator: u64,
 ) -> Result<(u64, usize), Option<Trap>> {
-    let slot = frame + usize::from(window[2]) * 4;
+    let slot = window[2];
     let low = accumulator as u32;
     let trap = Some;
 
     macro_rules! arm {
         (divide32 $f:ident) => {
-            ($f(word(stack, slot), low).map_err(trap)?.into(), 3)
+            ($f(frame.word(slot), low).map_err(trap)?.into(), 3)
         };
         (binary32 $f:ident) => {
-            ($f(word(stack, slot), low).into(), 3)
+            ($f(frame.word(slot), low).into(), 3)
         };
         (unary32 $f:ident) => {
             ($f(low).into(), 2)
         };
         (divide64 $f:ident) => {
-            ($f(long(stack, slot), accumulator).map_err(trap)?, 3)
+            ($f(frame.long(slot), accumulator).map_err(trap)?, 3)
         };
         (binary64 $f:ident) => {
-            ($f(long(stack, slot), accumulator), 3)
+            ($f(frame.long(slot), accumulator), 3)
         };
         (unary64 $f:ident) => {
             ($f(accumulator), 2)
         };
         (compare64 $f:ident) => {
-            ($f(long(stack, slot), accumulator).into(), 3)
+            ($f(frame.long(slot), accumulator).into(), 3)
         };
         (own eqz64) => {
             (u64::from(accumulator == 0), 2)

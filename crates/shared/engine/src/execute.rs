@@ -6,9 +6,9 @@
 use crate::arith::*;
 use crate::cold::cold;
 use crate::limits::WINDOW_BYTES;
-use crate::memory::*;
 use crate::opcodes::{byte, for_each_opcode};
 use crate::outcome::Trap;
+use crate::raw::*;
 use crate::stop::Stop;
 use crate::verify::FunctionHeader;
 use wasmbed_image::{Image, NO_FUNCTION};
@@ -30,14 +30,6 @@ pub(crate) struct Registers {
     pub(crate) fuel: u32,
 }
 
-/// The parts of a guest's arena.
-pub(crate) struct Arena<'a> {
-    pub(crate) stack: &'a mut [u8],
-    pub(crate) globals: &'a mut [u8],
-    /// As much of the linear memory as exists now.
-    pub(crate) memory: &'a mut [u8],
-}
-
 /// Why the loop was left. The instruction at `code` is the one that did it, and has had no effect,
 /// except after `Stop`, where it is the next one.
 pub(crate) enum Exit {
@@ -55,15 +47,15 @@ pub(crate) enum Exit {
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of row of the opcode table")]
 pub(crate) fn execute<S: Stop>(
     image: &Image<'_>,
-    arena: &mut Arena<'_>,
+    arena: &mut RawArena<'_>,
     registers: &mut Registers,
     stop: &mut S,
 ) -> Exit {
     let bytes = image.code();
-    let stack = &mut *arena.stack;
-    let globals = &mut *arena.globals;
-    let memory = &mut *arena.memory;
-    let Registers { mut code, mut low, mut high, mut frame, mut calls, mut fuel } = *registers;
+    let Registers { mut code, mut low, mut high, mut calls, mut fuel, .. } = *registers;
+    let Some(mut frame) = arena.frame(registers.frame) else {
+        return Exit::Trap(Trap::BadCode);
+    };
 
     let exit = 'run: loop {
         let Some(window) = bytes.get(code..).and_then(|tail| tail.first_chunk::<WINDOW_BYTES>())
@@ -72,9 +64,19 @@ pub(crate) fn execute<S: Stop>(
         };
 
         let (function, base, length): (u16, u16, usize) = 'call: {
-            macro_rules! slot {
+            macro_rules! word {
                 ($at:literal) => {
-                    frame + usize::from(window[$at]) * 4
+                    frame.word(window[$at])
+                };
+            }
+            macro_rules! long {
+                ($at:literal) => {
+                    frame.long(window[$at])
+                };
+            }
+            macro_rules! set_word {
+                ($at:literal) => {
+                    frame.set_word(window[$at], low)
                 };
             }
             macro_rules! byte {
@@ -141,19 +143,19 @@ pub(crate) fn execute<S: Stop>(
             // Each arm does its work and goes on, or gives the call that is to be made.
             macro_rules! arm {
                 (rr $f:ident) => {{
-                    low = $f(word(stack, slot!(1)), word(stack, slot!(2)));
+                    low = $f(word!(1), word!(2));
                     code += 3;
                 }};
                 (ar $f:ident) => {{
-                    low = $f(low, word(stack, slot!(1)));
+                    low = $f(low, word!(1));
                     code += 2;
                 }};
                 (ra $f:ident) => {{
-                    low = $f(word(stack, slot!(1)), low);
+                    low = $f(word!(1), low);
                     code += 2;
                 }};
                 (ri $f:ident) => {{
-                    low = $f(word(stack, slot!(1)), byte!(2));
+                    low = $f(word!(1), byte!(2));
                     code += 3;
                 }};
                 (ai $f:ident) => {{
@@ -165,89 +167,89 @@ pub(crate) fn execute<S: Stop>(
                     code += 5;
                 }};
                 (rrs $f:ident) => {{
-                    low = $f(word(stack, slot!(1)), word(stack, slot!(2)));
-                    set_word(stack, slot!(3), low);
+                    low = $f(word!(1), word!(2));
+                    set_word!(3);
                     code += 4;
                 }};
                 (ars $f:ident) => {{
-                    low = $f(low, word(stack, slot!(1)));
-                    set_word(stack, slot!(2), low);
+                    low = $f(low, word!(1));
+                    set_word!(2);
                     code += 3;
                 }};
                 (ris $f:ident) => {{
-                    low = $f(word(stack, slot!(1)), byte!(2));
-                    set_word(stack, slot!(3), low);
+                    low = $f(word!(1), byte!(2));
+                    set_word!(3);
                     code += 4;
                 }};
                 (ais $f:ident) => {{
                     low = $f(low, byte!(1));
-                    set_word(stack, slot!(2), low);
+                    set_word!(2);
                     code += 3;
                 }};
                 (branch_rr $f:ident) => {
-                    branch!($f(word(stack, slot!(1)), word(stack, slot!(2))), 3)
+                    branch!($f(word!(1), word!(2)), 3)
                 };
                 (branch_ar $f:ident) => {
-                    branch!($f(low, word(stack, slot!(1))), 2)
+                    branch!($f(low, word!(1)), 2)
                 };
                 (branch_ai $f:ident) => {
                     branch!($f(low, byte!(1)), 2)
                 };
                 (branch_ri $f:ident) => {
-                    branch!($f(word(stack, slot!(1)), byte!(2)), 3)
+                    branch!($f(word!(1), byte!(2)), 3)
                 };
                 (loop_rr $f:ident) => {
-                    loop_if!($f(word(stack, slot!(1)), word(stack, slot!(2))), 3)
+                    loop_if!($f(word!(1), word!(2)), 3)
                 };
                 (loop_ar $f:ident) => {
-                    loop_if!($f(low, word(stack, slot!(1))), 2)
+                    loop_if!($f(low, word!(1)), 2)
                 };
                 (loop_ai $f:ident) => {
                     loop_if!($f(low, byte!(1)), 2)
                 };
                 (loop_ri $f:ident) => {
-                    loop_if!($f(word(stack, slot!(1)), byte!(2)), 3)
+                    loop_if!($f(word!(1), byte!(2)), 3)
                 };
                 (load_a $f:ident) => {{
-                    low = or_trap!($f(memory, low, u32::from(window[1])));
+                    low = or_trap!($f(arena, low, u32::from(window[1])));
                     code += 2;
                 }};
                 (load_r $f:ident) => {{
-                    low = or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[2])));
+                    low = or_trap!($f(arena, word!(1), u32::from(window[2])));
                     code += 3;
                 }};
                 (load_rs $f:ident) => {{
-                    low = or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[2])));
-                    set_word(stack, slot!(3), low);
+                    low = or_trap!($f(arena, word!(1), u32::from(window[2])));
+                    set_word!(3);
                     code += 4;
                 }};
                 (load_wide $f:ident) => {{
-                    low = or_trap!($f(memory, low, constant!(1)));
+                    low = or_trap!($f(arena, low, constant!(1)));
                     code += 5;
                 }};
                 (store_ra $f:ident) => {{
-                    or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[2]), low));
+                    or_trap!($f(arena, word!(1), u32::from(window[2]), low));
                     code += 3;
                 }};
                 (store_ar $f:ident) => {{
-                    or_trap!($f(memory, low, u32::from(window[2]), word(stack, slot!(1))));
+                    or_trap!($f(arena, low, u32::from(window[2]), word!(1)));
                     code += 3;
                 }};
                 (store_rr $f:ident) => {{
-                    let value = word(stack, slot!(2));
-                    or_trap!($f(memory, word(stack, slot!(1)), u32::from(window[3]), value));
+                    let value = word!(2);
+                    or_trap!($f(arena, word!(1), u32::from(window[3]), value));
                     code += 4;
                 }};
                 (store_wide $f:ident) => {{
-                    or_trap!($f(memory, word(stack, slot!(1)), constant!(2), low));
+                    or_trap!($f(arena, word!(1), constant!(2), low));
                     code += 6;
                 }};
                 (ar64 $f:ident) => {{
-                    accumulator!($f(accumulator!(), long(stack, slot!(1))));
+                    accumulator!($f(accumulator!(), long!(1)));
                     code += 2;
                 }};
                 (ra64 $f:ident) => {{
-                    accumulator!($f(long(stack, slot!(1)), accumulator!()));
+                    accumulator!($f(long!(1), accumulator!()));
                     code += 2;
                 }};
                 (ai64 $f:ident) => {{
@@ -258,12 +260,18 @@ pub(crate) fn execute<S: Stop>(
                     break 'run Exit::Trap(Trap::Unreachable)
                 };
                 (own ret) => {{
-                    if calls >= stack.len() {
+                    if calls >= arena.stack_bytes() {
                         break 'run Exit::Finished;
                     }
-                    let caller = word(stack, calls);
+                    let Some(caller) = arena.stack_word(calls) else {
+                        break 'run Exit::Trap(Trap::BadCode);
+                    };
+                    let offset = arena.offset(frame).wrapping_sub((caller >> 20) as usize * 4);
+                    let Some(below) = arena.frame(offset) else {
+                        break 'run Exit::Trap(Trap::BadCode);
+                    };
                     calls += 4;
-                    frame = frame.wrapping_sub((caller >> 20) as usize * 4);
+                    frame = below;
                     code = (caller & 0xf_ffff) as usize;
                 }};
                 (own const8) => {{
@@ -280,65 +288,68 @@ pub(crate) fn execute<S: Stop>(
                     code += 9;
                 }};
                 (own get) => {{
-                    low = word(stack, slot!(1));
+                    low = word!(1);
                     code += 2;
                 }};
                 (own get64) => {{
-                    accumulator!(long(stack, slot!(1)));
+                    accumulator!(long!(1));
                     code += 2;
                 }};
                 (own set) => {{
-                    set_word(stack, slot!(1), low);
+                    set_word!(1);
                     code += 2;
                 }};
                 (own set64) => {{
-                    set_word(stack, slot!(1), low);
-                    set_word(stack, slot!(1) + 4, high);
+                    frame.set_long(window[1], low, high);
                     code += 2;
                 }};
                 (own copy) => {{
-                    set_word(stack, slot!(1), word(stack, slot!(2)));
+                    frame.set_word(window[1], word!(2));
                     code += 3;
                 }};
                 (own copy64) => {{
-                    let value = long(stack, slot!(2));
-                    set_word(stack, slot!(1), value as u32);
-                    set_word(stack, slot!(1) + 4, (value >> 32) as u32);
+                    let value = long!(2);
+                    frame.set_long(window[1], value as u32, (value >> 32) as u32);
                     code += 3;
                 }};
                 (own copy_wide) => {{
-                    let value = word(stack, frame + usize::from(half!(3)) * 4);
-                    set_word(stack, frame + usize::from(half!(1)) * 4, value);
+                    let offset = arena.offset(frame);
+                    let value = arena.stack_word(offset + usize::from(half!(3)) * 4);
+                    let target = offset + usize::from(half!(1)) * 4;
+                    if value.and_then(|value| arena.set_stack_word(target, value)).is_none() {
+                        break 'run Exit::Trap(Trap::BadCode);
+                    }
                     code += 5;
                 }};
                 (own set_const8) => {{
-                    set_word(stack, slot!(1), byte!(2));
+                    frame.set_word(window[1], byte!(2));
                     code += 3;
                 }};
                 (own select) => {{
-                    low = if low != 0 { word(stack, slot!(1)) } else { word(stack, slot!(2)) };
+                    low = if low != 0 { word!(1) } else { word!(2) };
                     code += 3;
                 }};
                 (own select64) => {{
-                    let from = if low != 0 { slot!(1) } else { slot!(2) };
-                    accumulator!(long(stack, from));
+                    let from = if low != 0 { window[1] } else { window[2] };
+                    accumulator!(frame.long(from));
                     code += 3;
                 }};
                 (own global_get) => {{
-                    low = word(globals, usize::from(window[1]) * 4);
+                    low = arena.global(window[1].into());
                     code += 2;
                 }};
                 (own global_set) => {{
-                    set_word(globals, usize::from(window[1]) * 4, low);
+                    arena.set_global(window[1].into(), low);
                     code += 2;
                 }};
                 (own global_get64) => {{
-                    accumulator!(long(globals, usize::from(window[1]) * 4));
+                    low = arena.global(window[1].into());
+                    high = arena.global(u16::from(window[1]) + 1);
                     code += 2;
                 }};
                 (own global_set64) => {{
-                    set_word(globals, usize::from(window[1]) * 4, low);
-                    set_word(globals, usize::from(window[1]) * 4 + 4, high);
+                    arena.set_global(window[1].into(), low);
+                    arena.set_global(u16::from(window[1]) + 1, high);
                     code += 2;
                 }};
                 (own call) => {
@@ -372,7 +383,7 @@ pub(crate) fn execute<S: Stop>(
                     }
                 }};
                 (own cold) => {
-                    match cold(window, stack, frame, accumulator!()) {
+                    match cold(window, frame, accumulator!()) {
                         Ok((value, length)) => {
                             accumulator!(value);
                             code += length;
@@ -391,37 +402,37 @@ pub(crate) fn execute<S: Stop>(
                     jump_back!(half!(3), 1)
                 };
                 (own load64_a) => {{
-                    accumulator!(or_trap!(load64(memory, low, u32::from(window[1]))));
+                    accumulator!(or_trap!(load64(arena, low, u32::from(window[1]))));
                     code += 2;
                 }};
                 (own load64_r) => {{
-                    let address = word(stack, slot!(1));
-                    accumulator!(or_trap!(load64(memory, address, u32::from(window[2]))));
+                    let address = word!(1);
+                    accumulator!(or_trap!(load64(arena, address, u32::from(window[2]))));
                     code += 3;
                 }};
                 (own load64_wide) => {{
-                    accumulator!(or_trap!(load64(memory, low, constant!(1))));
+                    accumulator!(or_trap!(load64(arena, low, constant!(1))));
                     code += 5;
                 }};
                 (own store64_ra) => {{
-                    let address = word(stack, slot!(1));
-                    or_trap!(store64(memory, address, u32::from(window[2]), accumulator!()));
+                    let address = word!(1);
+                    or_trap!(store64(arena, address, u32::from(window[2]), accumulator!()));
                     code += 3;
                 }};
                 (own store64_ar) => {{
-                    let value = long(stack, slot!(1));
-                    or_trap!(store64(memory, low, u32::from(window[2]), value));
+                    let value = long!(1);
+                    or_trap!(store64(arena, low, u32::from(window[2]), value));
                     code += 3;
                 }};
                 (own store64_rr) => {{
-                    let value = long(stack, slot!(2));
-                    let address = word(stack, slot!(1));
-                    or_trap!(store64(memory, address, u32::from(window[3]), value));
+                    let value = long!(2);
+                    let address = word!(1);
+                    or_trap!(store64(arena, address, u32::from(window[3]), value));
                     code += 4;
                 }};
                 (own store64_wide) => {{
-                    let address = word(stack, slot!(1));
-                    or_trap!(store64(memory, address, constant!(2), accumulator!()));
+                    let address = word!(1);
+                    or_trap!(store64(arena, address, constant!(2), accumulator!()));
                     code += 6;
                 }};
                 (own extend_s) => {{
@@ -454,20 +465,24 @@ pub(crate) fn execute<S: Stop>(
         let Some(rest) = fuel.checked_sub(u32::from(header.cost)) else {
             break 'run Exit::OutOfFuel;
         };
-        let callee = frame + usize::from(base) * 4;
+        let callee = arena.offset(frame) + usize::from(base) * 4;
         let top = callee + usize::from(header.slots) * 4;
+        let first_local = callee + usize::from(header.locals_first) * 4;
+        let caller = (code + length) as u32 | u32::from(base) << 20;
         // One comparison catches both overflows: frames grow towards the return addresses.
-        if top + 4 > calls {
+        let (true, Some(opened)) = (top + 4 <= calls, arena.frame(callee)) else {
             break 'run Exit::Trap(Trap::StackExhausted);
-        }
+        };
         calls -= 4;
-        set_word(stack, calls, (code + length) as u32 | u32::from(base) << 20);
-        header.clear_locals(stack, callee);
-        (fuel, frame, code) = (rest, callee, body);
+        let pushed = arena.set_stack_word(calls, caller);
+        if pushed.and_then(|()| arena.clear(first_local, header.locals)).is_none() {
+            break 'run Exit::Trap(Trap::BadCode);
+        }
+        (fuel, frame, code) = (rest, opened, body);
         if stop.is_over() {
             break 'run Exit::Stop;
         }
     };
-    *registers = Registers { code, low, high, frame, calls, fuel };
+    *registers = Registers { code, low, high, frame: arena.offset(frame), calls, fuel };
     exit
 }

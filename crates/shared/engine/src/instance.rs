@@ -1,12 +1,13 @@
 //! A loaded guest: its life from load to end, and everything the innermost loop leaves to others.
 //!
 //! Leaves out scheduling: the caller decides when and for how long a guest runs.
-use crate::execute::{Arena, Exit, Registers, execute};
+use crate::execute::{Exit, Registers, execute};
 use crate::host::{Args, Host, HostOutcome};
 use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION};
 use crate::memory::{set_word, word};
 use crate::opcodes::cold_byte;
 use crate::outcome::{Outcome, Place, Trap};
+use crate::raw::RawArena;
 use crate::stop::Stop;
 use crate::verify::{CodeFault, FunctionHeader, verify};
 use wasmbed_image::{Image, ImageError, NO_FUNCTION};
@@ -32,6 +33,14 @@ impl From<ImageError> for LoadError {
     fn from(error: ImageError) -> Self {
         LoadError::Image(error)
     }
+}
+
+/// The parts of a guest's arena.
+struct Arena<'a> {
+    stack: &'a mut [u8],
+    globals: &'a mut [u8],
+    /// As much of the linear memory as exists now.
+    memory: &'a mut [u8],
 }
 
 /// What runs next.
@@ -196,12 +205,15 @@ impl Instance {
         stop: &mut impl Stop,
     ) -> Outcome {
         loop {
+            let exit = match self.pending {
+                Some(function) => self.open_first_frame(image, arena, function),
+                None => match RawArena::new(&image.header, arena, self.memory_bytes) {
+                    Some(mut raw) => Some(execute(image, &mut raw, &mut self.registers, stop)),
+                    None => Some(Exit::Trap(Trap::BadCode)),
+                },
+            };
             let Some(mut parts) = self.split(image, arena) else {
                 return Outcome::Trapped(Trap::BadCode, self.place(image));
-            };
-            let exit = match self.pending {
-                Some(function) => self.open_first_frame(image, parts.stack, function),
-                None => Some(execute(image, &mut parts, &mut self.registers, stop)),
             };
             let outcome = match exit {
                 None => continue,
@@ -234,7 +246,7 @@ impl Instance {
     fn open_first_frame(
         &mut self,
         image: &Image<'_>,
-        stack: &mut [u8],
+        arena: &mut [u8],
         function: u16,
     ) -> Option<Exit> {
         let record = image.function(function);
@@ -249,7 +261,7 @@ impl Instance {
         if usize::from(header.slots) * 4 > self.registers.calls {
             return Some(Exit::Trap(Trap::StackExhausted));
         }
-        header.clear_locals(stack, 0);
+        header.clear_locals(arena);
         self.pending = None;
         None
     }

@@ -17,6 +17,7 @@ pub mod limits;
 mod memory;
 mod opcodes;
 mod outcome;
+mod raw;
 mod stop;
 mod verify;
 

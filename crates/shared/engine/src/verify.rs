@@ -47,10 +47,9 @@ impl FunctionHeader {
         Some((header, offset + FunctionHeader::BYTES))
     }
 
-    /// Sets the locals of the frame at `frame` to 0.
-    #[inline(always)]
-    pub(crate) fn clear_locals(&self, stack: &mut [u8], frame: usize) {
-        let first = frame + usize::from(self.locals_first) * 4;
+    /// Sets the locals of the frame at the bottom of the stack to 0.
+    pub(crate) fn clear_locals(&self, stack: &mut [u8]) {
+        let first = usize::from(self.locals_first) * 4;
         if let Some(locals) = stack.get_mut(first..first + usize::from(self.locals) * 4) {
             locals.fill(0);
         }
