@@ -2,7 +2,7 @@
 //!
 //! No state is trusted here and nothing is formatted by `core::fmt`.
 
-use crate::console::{Part, say};
+use crate::console::{self, Part, say};
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 use core::ptr::{addr_of, addr_of_mut};
@@ -69,17 +69,46 @@ pub fn reboot() -> ! {
     SCB::sys_reset()
 }
 
-/// Sends a line past all queues.
-fn shout(parts: &[Part<'_>]) {
-    #[cfg(board_uplink = "ethernet")]
-    {
-        use wasmbed_hal::Serial;
-        let mut emit = |bytes: &[u8]| crate::ports::CONSOLE.write_now(bytes);
-        parts.iter().for_each(|part| crate::console::spell(*part, &mut emit));
+/// A line past all queues, one piece at a time: a fault may find little stack left.
+struct Shout;
+
+impl Shout {
+    #[inline(never)]
+    fn text(self, text: &str) -> Self {
+        emit(text.as_bytes());
+        self
+    }
+
+    #[inline(never)]
+    fn word(self, word: u32) -> Self {
+        console::spell(Part::Word(word), &mut emit);
+        self
+    }
+
+    #[inline(never)]
+    fn number(self, number: u32) -> Self {
+        console::spell(Part::Number(u64::from(number)), &mut emit);
+        self
+    }
+
+    fn end(self) {
         emit(b"\r\n");
     }
+}
+
+/// Begins a line.
+fn shout(text: &str) -> Shout {
     #[cfg(board_uplink = "serial")]
-    crate::uplink::shout(parts);
+    crate::uplink::end_torn_frame();
+    Shout.text(text)
+}
+
+#[inline(never)]
+fn emit(bytes: &[u8]) {
+    #[cfg(board_uplink = "ethernet")]
+    wasmbed_hal::Serial::write_now(&crate::ports::CONSOLE, bytes);
+    #[cfg(board_uplink = "serial")]
+    crate::uplink::shout(bytes);
 }
 
 /// An interrupt came that the board file does not know.
@@ -89,7 +118,7 @@ pub fn unexpected_interrupt() {
     // The first 16 exceptions belong to the core.
     let number = active.saturating_sub(16);
     cortex_m::interrupt::disable();
-    shout(&[Part::Text("fault: interrupt "), Part::Number(number.into()), Part::Text(" has no handler")]);
+    shout("fault: interrupt ").number(number).text(" has no handler").end();
     Record::new(FAULT, [0, number, 0, 0]).keep();
     SCB::sys_reset()
 }
@@ -100,14 +129,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
     // A message with values in it would need the formatter; place and plain text say enough.
     let message = info.message().as_str().unwrap_or("");
-    shout(&[
-        Part::Text("panic: "),
-        Part::Text(file),
-        Part::Text(":"),
-        Part::Number(u64::from(line)),
-        Part::Text(" "),
-        Part::Text(message),
-    ]);
+    shout("panic: ").text(file).text(":").number(line).text(" ").text(message).end();
     Record::new(PANIC, [0, line, 0, 0]).keep();
     SCB::sys_reset()
 }
@@ -119,31 +141,14 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     // SAFETY: system control block registers exist on every core of this family.
     let scb = unsafe { &*SCB::PTR };
     let (status, hard) = (scb.cfsr.read(), scb.hfsr.read());
-    shout(&[
-        Part::Text("fault: pc "),
-        Part::Word(frame.pc()),
-        Part::Text(" lr "),
-        Part::Word(frame.lr()),
-        Part::Text(" cfsr "),
-        Part::Word(status),
-        Part::Text(" hfsr "),
-        Part::Word(hard),
-        Part::Text(" mmfar "),
-        Part::Word(scb.mmfar.read()),
-        Part::Text(" bfar "),
-        Part::Word(scb.bfar.read()),
-    ]);
-    let registers = [
-        (" r0 ", frame.r0()),
-        (" r1 ", frame.r1()),
-        (" r2 ", frame.r2()),
-        (" r3 ", frame.r3()),
-        (" r12 ", frame.r12()),
-        (" xpsr ", frame.xpsr()),
-    ];
-    for (name, value) in registers {
-        shout(&[Part::Text("fault:"), Part::Text(name), Part::Word(value)]);
-    }
+    let line = shout("fault: pc ").word(frame.pc()).text(" lr ").word(frame.lr());
+    let line = line.text(" xpsr ").word(frame.xpsr()).text(" cfsr ").word(status);
+    line.text(" hfsr ").word(hard).end();
+    let line = shout("fault: r0 ").word(frame.r0()).text(" r1 ").word(frame.r1());
+    let line = line.text(" r2 ").word(frame.r2()).text(" r3 ").word(frame.r3());
+    line.text(" r12 ").word(frame.r12()).end();
+    let line = shout("fault: mmfar ").word(scb.mmfar.read());
+    line.text(" bfar ").word(scb.bfar.read()).end();
     let address = scb.bfar.read();
     Record::new(FAULT, [frame.pc(), frame.lr(), status, address]).keep();
     SCB::sys_reset()

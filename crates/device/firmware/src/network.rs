@@ -83,11 +83,8 @@ impl Transport {
             return None;
         }
         let address = controller.address();
-        let mut nic = Nic {
-            controller,
-            frame_in: &mut buffers.frame_in,
-            frame_out: &mut buffers.frame_out,
-        };
+        let mut nic =
+            Nic { controller, frame_in: &mut buffers.frame_in, frame_out: &mut buffers.frame_out };
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(address)));
         config.random_seed = u64::from_le_bytes(seed);
         let interface = Interface::new(config, &mut nic, now());

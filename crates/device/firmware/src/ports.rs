@@ -84,8 +84,8 @@ pub fn start(nvic: &mut NVIC) -> Option<&'static str> {
 /// Fills `target` with random bytes. False if the source fell silent.
 pub fn random(target: &mut [u8]) -> bool {
     target.iter_mut().all(|byte| {
-        let fresh = crate::clock::wait(limits::SILENCE_US, || !ENTROPY.has_received(), || ENTROPY.read());
+        let fresh =
+            crate::clock::wait(limits::SILENCE_US, || !ENTROPY.has_received(), || ENTROPY.read());
         fresh.map(|fresh| *byte = fresh).is_some()
     })
 }
-

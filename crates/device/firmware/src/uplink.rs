@@ -4,7 +4,7 @@
 //! inside one; the fault handlers end a torn one by zeros first.
 
 use crate::clock;
-use crate::console::{Part, line, say, spell};
+use crate::console::{Part, line, say};
 use crate::{limits, ports};
 use wasmbed_hal::Serial;
 use wasmbed_link::uplink::{self, CloseReason, Event, START_ZEROS, Short};
@@ -44,7 +44,10 @@ impl Buffers {
 enum Phase {
     Closed,
     /// Asked for; again at this time.
-    Starting { again_at_ms: u64, tries_left: u8 },
+    Starting {
+        again_at_ms: u64,
+        tries_left: u8,
+    },
     Open,
     /// The device asked for the end; what is queued still goes out.
     Closing,
@@ -214,28 +217,28 @@ fn send_zeros() {
 
 /// Shows a line in frames of the console channel.
 pub fn console(parts: &[Part<'_>]) {
-    let mut text = Gathered { bytes: [0; CONSOLE_PAYLOAD_BYTES], used: 0, send: write };
+    let mut text = Gathered { bytes: [0; CONSOLE_PAYLOAD_BYTES], used: 0 };
     line(parts, &mut |bytes| text.push(bytes));
     text.flush();
 }
 
-/// Shows a line past all queues, for the fault handlers.
-pub fn shout(parts: &[Part<'_>]) {
-    fn send(bytes: &[u8]) {
-        ports::CONSOLE.write_now(bytes);
-    }
-    (0..START_ZEROS).for_each(|_| send(&[0]));
-    let mut text = Gathered { bytes: [0; CONSOLE_PAYLOAD_BYTES], used: 0, send };
-    parts.iter().for_each(|part| spell(*part, &mut |bytes| text.push(bytes)));
-    text.push(b"\r\n");
-    text.flush();
+/// Ends a frame that the fault may have torn, past all queues.
+pub fn end_torn_frame() {
+    (0..START_ZEROS).for_each(|_| ports::CONSOLE.write_now(&[0]));
+}
+
+/// Shows text past all queues, in a frame of its own, for the fault handlers.
+pub fn shout(text: &[u8]) {
+    let frame = uplink::console(text);
+    ports::CONSOLE.write_now(frame.head());
+    ports::CONSOLE.write_now(frame.payload());
+    ports::CONSOLE.write_now(frame.tail());
 }
 
 /// Pieces of a line on their way into frames.
 struct Gathered {
     bytes: [u8; CONSOLE_PAYLOAD_BYTES],
     used: usize,
-    send: fn(&[u8]),
 }
 
 impl Gathered {
@@ -251,9 +254,9 @@ impl Gathered {
 
     fn flush(&mut self) {
         let frame = uplink::console(&self.bytes[..self.used]);
-        (self.send)(frame.head());
-        (self.send)(frame.payload());
-        (self.send)(frame.tail());
+        write(frame.head());
+        write(frame.payload());
+        write(frame.tail());
         self.used = 0;
     }
 }
