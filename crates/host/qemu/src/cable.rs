@@ -103,7 +103,9 @@ impl Cable {
 
     /// Plugs the cable in or out. While it is out every frame is lost, both ways.
     pub fn set_plugged(&self, is_plugged: bool) {
-        self.is_plugged.send_replace(is_plugged);
+        // Told again what it is already, a line must not lose its session.
+        self.is_plugged
+            .send_if_modified(|before| std::mem::replace(before, is_plugged) != is_plugged);
     }
 
     /// What has passed so far.

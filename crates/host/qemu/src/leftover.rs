@@ -71,7 +71,7 @@ pub(crate) fn reap(directory: &Path) -> io::Result<()> {
 
 /// A handle on exactly that process, if it still runs.
 fn open(identity: &Identity) -> Option<OwnedFd> {
-    let pid = Pid::from_raw(identity.pid.cast_signed())?;
+    let pid = i32::try_from(identity.pid).ok().and_then(Pid::from_raw)?;
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
     // Looked at after the handle was opened: the number cannot have changed hands in between.
     (start_ticks(identity.pid).ok()? == identity.start_ticks).then_some(process)

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub enum QmpError {
     #[error("qmp connection")]
     Connection(#[from] io::Error),
     /// QEMU did not answer in time; it is stuck.
-    #[error("no answer to {command} within {}s", QMP_ANSWER_TIMEOUT.as_secs())]
+    #[error("no answer to {command} in time")]
     Timeout {
         /// The command.
         command: String,
@@ -121,6 +122,15 @@ impl Qmp {
     /// # Errors
     /// [`QmpError`].
     pub async fn execute(&self, command: &str, arguments: Value) -> Result<Value, QmpError> {
+        self.execute_within(QMP_ANSWER_TIMEOUT, command, arguments).await
+    }
+
+    async fn execute_within(
+        &self,
+        patience: Duration,
+        command: &str,
+        arguments: Value,
+    ) -> Result<Value, QmpError> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut message = json!({ "execute": command, "id": id });
         if let (Some(fields), false) = (message.as_object_mut(), arguments.is_null()) {
@@ -142,7 +152,7 @@ impl Qmp {
                 }
             }
         };
-        let answered = timeout(QMP_ANSWER_TIMEOUT, exchange).await;
+        let answered = timeout(patience, exchange).await;
         answered.map_err(|_| QmpError::Timeout { command: command.into() })?
     }
 }

@@ -69,7 +69,9 @@ impl Uplink {
 
     /// Plugs the line in or out. While it is out every byte is lost, both ways.
     pub fn set_plugged(&self, is_plugged: bool) {
-        self.is_plugged.send_replace(is_plugged);
+        // Told again what it is already, a line must not lose its session.
+        self.is_plugged
+            .send_if_modified(|before| std::mem::replace(before, is_plugged) != is_plugged);
     }
 
     /// Connections of QEMU so far.
