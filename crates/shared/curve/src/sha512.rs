@@ -44,7 +44,7 @@ impl Sha512 {
         *high = bits_high;
         *low = bits;
         self.compress();
-        for (chunk, word) in digest.chunks_exact_mut(8).zip(self.state) {
+        for (chunk, word) in digest.chunks_exact_mut(8).zip(&self.state) {
             chunk.copy_from_slice(&word.to_be_bytes());
         }
         self.state = INITIAL;

@@ -28,7 +28,7 @@ fn hashes_abc_as_the_standard_shows() {
 
 #[test]
 fn agrees_with_sha2_at_every_length_up_to_four_blocks() {
-    let message: Vec<u8> = (0..520_u32).map(|i| (i * 31 >> 2) as u8).collect();
+    let message: Vec<u8> = (0..520_u32).map(|i| ((i * 31) >> 2) as u8).collect();
     for length in 0..=message.len() {
         let expected = sha2::Sha512::digest(&message[..length]);
         assert_eq!(hash(&[&message[..length]])[..], expected[..], "{length}");

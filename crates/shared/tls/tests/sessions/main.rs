@@ -6,5 +6,6 @@ mod fragments;
 mod hostile;
 mod leaf;
 mod mutations;
+mod openssl_peer;
 mod rustls_peer;
 mod server;
