@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::config::Token;
 use crate::decode;
+use crate::protobuf;
 use crate::reply::{self, Reply};
 use crate::request::{Asked, Target, User};
 use crate::status::Refusal;
@@ -106,11 +107,12 @@ pub(crate) fn forbid(user: &User, verb: &str, target: &Target) -> Refusal {
 /// POST of a SelfSubjectAccessReview, in JSON or in the protobuf that `kubectl auth can-i` sends.
 pub(crate) fn review(asked: &Asked, body: &Bytes) -> Result<Reply, Refusal> {
     let spec = if asked.content_type == "application/vnd.kubernetes.protobuf" {
-        protobuf_spec(body).ok_or_else(|| Refusal::bad_request("the body is not a valid review"))?
+        let review = protobuf::decode("SelfSubjectAccessReview", body);
+        review.ok_or_else(|| Refusal::bad_request("the body is not a valid review"))?
     } else {
-        let review = decode::json(body)?.value;
-        review.get("spec").cloned().unwrap_or(Value::Null)
+        decode::json(body)?.value
     };
+    let spec = spec.get("spec").cloned().unwrap_or(Value::Null);
     let attributes = spec.get("resourceAttributes");
     let text = |name: &str| {
         attributes.and_then(|all| all.get(name)).and_then(Value::as_str).unwrap_or("").to_owned()
@@ -123,73 +125,4 @@ pub(crate) fn review(asked: &Asked, body: &Bytes) -> Result<Reply, Refusal> {
         "metadata": {}, "spec": spec, "status": {"allowed": is_allowed},
     });
     Ok(reply::json(StatusCode::CREATED, &review))
-}
-
-/// Reads the spec out of the protobuf form.
-///
-/// # Source
-/// `k8s.io/apimachinery/pkg/runtime/generated.proto` (Unknown) and
-/// `k8s.io/api/authorization/v1/generated.proto`, 0.36.
-fn protobuf_spec(body: &[u8]) -> Option<Value> {
-    let unknown = body.strip_prefix(b"k8s\0")?;
-    let review = field(unknown, 2)?;
-    let spec = field(review, 2)?;
-    let texts = |message: &[u8], names: &[&str]| {
-        let mut fields = serde_json::Map::new();
-        for (number, name) in (1..).zip(names) {
-            if let Some(text) =
-                field(message, number).and_then(|bytes| std::str::from_utf8(bytes).ok())
-            {
-                fields.insert((*name).to_owned(), json!(text));
-            }
-        }
-        Value::Object(fields)
-    };
-    let mut json = serde_json::Map::new();
-    if let Some(resource) = field(spec, 1) {
-        let names = ["namespace", "verb", "group", "version", "resource", "subresource", "name"];
-        json.insert("resourceAttributes".to_owned(), texts(resource, &names));
-    }
-    if let Some(path) = field(spec, 2) {
-        json.insert("nonResourceAttributes".to_owned(), texts(path, &["path", "verb"]));
-    }
-    Some(Value::Object(json))
-}
-
-/// The last length-delimited field of that number.
-fn field(mut message: &[u8], wanted: u64) -> Option<&[u8]> {
-    let mut found = None;
-    while !message.is_empty() {
-        let key = varint(&mut message)?;
-        match key & 7 {
-            0 => {
-                varint(&mut message)?;
-            }
-            1 => message = message.split_at_checked(8)?.1,
-            2 => {
-                let bytes = usize::try_from(varint(&mut message)?).ok()?;
-                let (value, rest) = message.split_at_checked(bytes)?;
-                if key >> 3 == wanted {
-                    found = Some(value);
-                }
-                message = rest;
-            }
-            5 => message = message.split_at_checked(4)?.1,
-            _ => return None,
-        }
-    }
-    found
-}
-
-fn varint(message: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = message.split_first()?;
-        *message = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }

@@ -324,7 +324,7 @@ fn definitions() -> Kind {
         verbs: Verbs::ReadOnly,
         columns: vec![
             Column::at("Name", "string", ".metadata.name"),
-            Column::at("Created At", "date", ".metadata.creationTimestamp"),
+            Column::at("Created At", "string", ".metadata.creationTimestamp"),
         ],
         ..definitions.build()
     }

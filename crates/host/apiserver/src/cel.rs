@@ -1,13 +1,18 @@
 //! Validation rules in CEL (`x-kubernetes-validations`), compiled once for a definition.
 
-use kube_cel::{CompiledSchema, ErrorKind, compile_schema, validate_compiled};
+use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
 use serde_json::Value;
 
+use crate::columns::FieldPath;
 use crate::limits;
+use crate::schema::type_name_of;
 use crate::status::Cause;
 
 /// The compiled rules of one schema.
-pub(crate) struct Rules(CompiledSchema);
+pub(crate) struct Rules {
+    compiled: CompiledSchema,
+    validator: Validator,
+}
 
 impl Rules {
     /// Compiles the rules of `schema`; `None` if it has none.
@@ -18,20 +23,27 @@ impl Rules {
         if !has_rules(schema) {
             return Ok(None);
         }
-        Ok(Some(Self(compile_schema(schema))))
+        let compiled = compile_schema(schema);
+        match first_error(&compiled) {
+            Some(error) => Err(error),
+            None => Ok(Some(Self { compiled, validator: Validator::new() })),
+        }
     }
 
     /// Adds the rules that `object` breaks to `causes`.
     pub(crate) fn check(&self, object: &Value, before: Option<&Value>, causes: &mut Vec<Cause>) {
-        let Err(errors) = validate_compiled(&self.0, object, before) else { return };
+        let checked = self.validator.validate_compiled(&self.compiled, object, before);
+        let Err(errors) = checked else { return };
         for error in errors.as_slice() {
             if causes.len() >= limits::CAUSES_MAX {
                 return;
             }
             let field = error.field_path.clone();
+            let value = FieldPath::parse(&field);
+            let found = value.first(object).map_or("null", type_name_of);
             causes.push(Cause {
                 reason: reason(&error.kind),
-                message: format!("Invalid value: {}", error.message),
+                message: format!("Invalid value: \"{found}\": {}", error.message),
                 field,
             });
         }
@@ -53,4 +65,11 @@ fn has_rules(schema: &Value) -> bool {
         Value::Array(items) => items.iter().any(has_rules),
         _ => false,
     }
+}
+
+fn first_error(schema: &CompiledSchema) -> Option<String> {
+    let own = schema.compilation_errors().first().map(ToString::to_string);
+    let below = schema.properties.values().chain(schema.items.as_deref());
+    let mut below = below.chain(schema.additional_properties.as_deref());
+    own.or_else(|| below.find_map(first_error))
 }

@@ -30,9 +30,9 @@ pub(crate) async fn run(core: Arc<Core>) {
 }
 
 async fn pass(core: &Core) -> Result<(), Refusal> {
-    for owner in core.store.orphaned_owners().map_err(Refusal::internal)? {
-        if collect(core, &owner).await? {
-            core.store.mark_orphaned(&owner, false).map_err(Refusal::internal)?;
+    for (owner, key) in core.store.orphaned_owners().map_err(Refusal::internal)? {
+        if collect(core, &owner, key).await? {
+            core.store.forget_orphaned(&owner).map_err(Refusal::internal)?;
         }
     }
     let going: Vec<String> = core.going_namespaces();
@@ -43,47 +43,51 @@ async fn pass(core: &Core) -> Result<(), Refusal> {
 }
 
 /// Deals with the dependents of one owner; true if nothing is left to do.
-async fn collect(core: &Core, owner: &str) -> Result<bool, Refusal> {
-    let dependents = core.store.dependents(owner).map_err(Refusal::internal)?;
-    let mut waiting: Option<(Arc<Kind>, Key)> = None;
-    for key in &dependents {
+async fn collect(core: &Core, owner: &str, key: Option<Key>) -> Result<bool, Refusal> {
+    let waiting = match key {
+        Some(key) => waiting_owner(core, owner, key)?,
+        None => None,
+    };
+    for key in core.store.dependents(owner).map_err(Refusal::internal)? {
         let Some(kind) = core.kinds.stored(&key.resource).cloned() else { continue };
-        let Some(stored) = core.store.get(key).map_err(Refusal::internal)? else { continue };
+        let Some(stored) = core.store.get(&key).map_err(Refusal::internal)? else { continue };
         let object = object::parse(&stored.json)?;
-        let reference = owner_references(&object).iter().find(|one| one["uid"] == owner);
-        let is_waiting =
-            reference.and_then(|one| core.owner(&key.namespace, one)).filter(|found| {
-                object::is_going(&found.2) && object::finalizers(&found.2).contains(&FOREGROUND)
-            });
-        let propagation = if let Some((kind, key, _)) = is_waiting {
-            waiting = Some((kind, key));
-            Propagation::Foreground
-        } else if reference.is_some_and(|one| !core.is_absent(&key.namespace, one)) {
+        let owners = owner_references(&object);
+        let named = owners.iter().find(|one| one["uid"] == owner);
+        if waiting.is_none() && named.is_some_and(|one| !core.is_absent(&key.namespace, one)) {
             // The owner is there and not going, or of a kind that is not served here.
             continue;
-        } else {
-            Propagation::Background
-        };
-        let has_other = owner_references(&object)
-            .iter()
-            .any(|one| one["uid"] != owner && !core.is_absent(&key.namespace, one));
-        if has_other {
-            core.forget_owner(key, owner).await?;
+        }
+        let mut others = owners.iter().filter(|one| one["uid"] != owner);
+        if others.any(|one| !core.is_absent(&key.namespace, one)) {
+            core.forget_owner(&key, owner).await?;
         } else if !object::is_going(&object) {
+            let propagation =
+                if waiting.is_some() { Propagation::Foreground } else { Propagation::Background };
             let options = Options::internal(meta(&object, "uid"), propagation);
             ignore_missing(remove(core, &kind, key.clone(), &options).await.map(|_| ()))?;
         }
     }
-    let left = core.store.dependents(owner).map_err(Refusal::internal)?;
-    match (waiting, left.is_empty()) {
-        (Some((kind, key)), true) => {
-            release(core, &kind, key).await?;
-            Ok(true)
-        }
-        (Some(_), false) => Ok(false),
-        // What is held by finalizers is marked; nothing more to do for a gone owner.
-        (None, _) => Ok(true),
+    let Some((kind, key)) = waiting else {
+        // Dependents that finalizers hold are marked; nothing more to do for a gone owner.
+        return Ok(true);
+    };
+    if !core.store.dependents(owner).map_err(Refusal::internal)?.is_empty() {
+        return Ok(false);
     }
+    release(core, &kind, key).await?;
+    Ok(true)
+}
+
+/// The owner, if it is there and waits for its dependents.
+fn waiting_owner(core: &Core, uid: &str, key: Key) -> Result<Option<(Arc<Kind>, Key)>, Refusal> {
+    let Some(kind) = core.kinds.stored(&key.resource).cloned() else { return Ok(None) };
+    let Some(stored) = core.store.get(&key).map_err(Refusal::internal)? else { return Ok(None) };
+    let object = object::parse(&stored.json)?;
+    let is_waiting = meta(&object, "uid") == uid
+        && object::is_going(&object)
+        && object::finalizers(&object).contains(&FOREGROUND);
+    Ok(is_waiting.then_some((kind, key)))
 }
 
 /// Removes the finalizer that waited for dependents.
@@ -179,7 +183,7 @@ impl Core {
         for reference in owner_references(object) {
             let uid = reference.get("uid").and_then(Value::as_str).unwrap_or("");
             if self.is_absent(namespace, reference) {
-                if let Err(error) = self.store.mark_orphaned(uid, true) {
+                if let Err(error) = self.store.mark_orphaned(uid, None) {
                     tracing::warn!(%error, "collector: remember an absent owner");
                 }
             }

@@ -26,6 +26,7 @@ mod negotiate;
 mod object;
 mod openapi;
 mod patch;
+mod protobuf;
 mod remove;
 mod reply;
 mod request;

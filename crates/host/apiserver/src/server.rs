@@ -136,7 +136,7 @@ impl Core {
             self.store.orphaned.notify_one();
         }
         match waiting_owner {
-            Some(uid) => self.store.mark_orphaned(uid, true).map_err(Refusal::internal),
+            Some(uid) => self.store.mark_orphaned(uid, Some(key)).map_err(Refusal::internal),
             None => Ok(()),
         }
     }
@@ -176,6 +176,12 @@ impl ApiServer {
             path: directory.clone(),
             why: error.to_string(),
         })?;
+        // A database of another mode is one that somebody copied here.
+        std::fs::set_permissions(
+            directory.join("objects.redb"),
+            std::fs::Permissions::from_mode(0o600),
+        )
+        .map_err(failed)?;
         let core = Arc::new(Core {
             store,
             kinds,

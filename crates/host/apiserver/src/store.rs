@@ -7,7 +7,7 @@ mod writer;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use redb::{
@@ -24,8 +24,9 @@ const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects"
 /// Uid of an owner to the keys of its dependents.
 const DEPENDENTS: MultimapTableDefinition<'_, &str, &str> =
     MultimapTableDefinition::new("dependents");
-/// Uids of owners that are gone while dependents may be left: survives a crash of the collector.
-const ORPHANED: TableDefinition<'_, &str, ()> = TableDefinition::new("orphaned");
+/// Uids of owners that are gone while dependents may be left, or, with their key, that wait for
+/// their dependents to go: survives a crash of the collector.
+const ORPHANED: TableDefinition<'_, &str, &str> = TableDefinition::new("orphaned");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const REVISION: &str = "revision";
 const FORMAT: &str = "format";
@@ -146,7 +147,8 @@ struct Job {
 
 /// The store: reads from any task, writes through one thread that shares commits.
 pub(crate) struct Store {
-    database: Arc<Database>,
+    /// `None` once the store is closed, so that another process can open the file.
+    database: RwLock<Option<Arc<Database>>>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     histories: Mutex<HashMap<Arc<str>, Arc<History>>>,
     revision: AtomicU64,
@@ -166,7 +168,7 @@ impl Store {
         let revision = initialise(&database)?;
         let (sender, receiver) = mpsc::channel(limits::WRITES_QUEUED_MAX);
         let store = Arc::new(Self {
-            database: Arc::new(database),
+            database: RwLock::new(Some(Arc::new(database))),
             jobs: Mutex::new(Some(sender)),
             histories: Mutex::new(HashMap::new()),
             revision: AtomicU64::new(revision),
@@ -202,14 +204,14 @@ impl Store {
 
     /// Reads one object.
     pub(crate) fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        let objects = self.database.begin_read()?.open_table(OBJECTS)?;
+        let objects = self.database()?.begin_read()?.open_table(OBJECTS)?;
         let found = objects.get(key.encode().as_str())?;
         Ok(found.and_then(|value| decode(value.value())))
     }
 
     /// A consistent view for a list.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.database()?.begin_read()?;
         let revision =
             transaction.open_table(META)?.get(REVISION)?.map_or(0, |found| found.value());
         Ok(Snapshot { transaction, revision })
@@ -222,15 +224,19 @@ impl Store {
         histories.entry(resource.clone()).or_insert_with(made).clone()
     }
 
-    /// Uids of vanished owners whose dependents still have to be looked at.
-    pub(crate) fn orphaned_owners(&self) -> Result<Vec<String>, StoreError> {
-        let table = self.database.begin_read()?.open_table(ORPHANED)?;
-        table.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect()
+    /// Uids of owners whose dependents still have to be looked at; with a key, the owner waits.
+    pub(crate) fn orphaned_owners(&self) -> Result<Vec<(String, Option<Key>)>, StoreError> {
+        let table = self.database()?.begin_read()?.open_table(ORPHANED)?;
+        let entries = table.iter()?.map(|entry| {
+            let (uid, key) = entry?;
+            Ok((uid.value().to_owned(), Key::decode(key.value())))
+        });
+        entries.collect()
     }
 
     /// Keys of the objects that name `owner` as theirs.
     pub(crate) fn dependents(&self, owner: &str) -> Result<Vec<Key>, StoreError> {
-        let table = self.database.begin_read()?.open_multimap_table(DEPENDENTS)?;
+        let table = self.database()?.begin_read()?.open_multimap_table(DEPENDENTS)?;
         let mut keys = Vec::new();
         for entry in table.get(owner)? {
             keys.extend(Key::decode(entry?.value()));
@@ -238,22 +244,27 @@ impl Store {
         Ok(keys)
     }
 
-    /// Remembers that `owner` is gone, or, with `gone` false, that its dependents are dealt with.
-    pub(crate) fn mark_orphaned(&self, owner: &str, gone: bool) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write()?;
-        {
-            let mut table = transaction.open_table(ORPHANED)?;
-            if gone {
-                table.insert(owner, ())?;
-            } else {
-                table.remove(owner)?;
-            }
-        }
+    /// Remembers that `owner` is gone, or waits under its key.
+    pub(crate) fn mark_orphaned(&self, owner: &str, key: Option<&Key>) -> Result<(), StoreError> {
+        let key = key.map(Key::encode).unwrap_or_default();
+        let transaction = self.database()?.begin_write()?;
+        transaction.open_table(ORPHANED)?.insert(owner, key.as_str())?;
         transaction.commit()?;
-        if gone {
-            self.orphaned.notify_one();
-        }
+        self.orphaned.notify_one();
         Ok(())
+    }
+
+    /// Forgets an owner whose dependents are dealt with.
+    pub(crate) fn forget_orphaned(&self, owner: &str) -> Result<(), StoreError> {
+        let transaction = self.database()?.begin_write()?;
+        transaction.open_table(ORPHANED)?.remove(owner)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.clone().ok_or(StoreError::Closed)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::managed::{self, Manager, Operation};
 use crate::object::{self, meta, meta_mut};
 use crate::patch::{self, PatchType};
+use crate::protobuf;
 use crate::reply::{self, Reply};
 use crate::request::{Asked, Target};
 use crate::server::Core;
@@ -113,7 +114,7 @@ pub(crate) async fn create(
     body: &Bytes,
 ) -> Result<Reply, Refusal> {
     let mut change = Change::new(asked, kind, target)?;
-    let decoded = decode_body(asked, body)?;
+    let decoded = decode_body(asked, kind, body)?;
     let mut object = decoded.value;
     check_type(kind, &object)?;
     change.report(&[], &decoded.duplicates)?;
@@ -136,13 +137,14 @@ pub(crate) async fn replace(
     body: &Bytes,
 ) -> Result<Reply, Refusal> {
     let mut change = Change::new(asked, kind, target)?;
-    let decoded = decode_body(asked, body)?;
+    let decoded = decode_body(asked, kind, body)?;
     if change.subresource == "scale" {
         return scale::replace(core, asked, change, &decoded.value).await;
     }
     check_type(kind, &decoded.value)?;
     change.report(&[], &decoded.duplicates)?;
-    if meta(&decoded.value, "resourceVersion").is_empty() && kind.is_custom {
+    let is_there = core.store.get(&change.key).map_err(Refusal::internal)?.is_some();
+    if meta(&decoded.value, "resourceVersion").is_empty() && kind.is_custom && is_there {
         let message = "Invalid value: 0x0: must be specified for an update".to_owned();
         let field = "metadata.resourceVersion".to_owned();
         let cause = Cause { reason: "FieldValueInvalid", message, field };
@@ -240,10 +242,16 @@ fn keep_writable(kind: &Kind, subresource: &str, config: &mut Value) {
     }
 }
 
-fn decode_body(asked: &Asked, body: &Bytes) -> Result<Decoded, Refusal> {
+fn decode_body(asked: &Asked, kind: &Kind, body: &Bytes) -> Result<Decoded, Refusal> {
     match asked.content_type.as_str() {
         "" | "application/json" => decode::json(body),
         "application/yaml" => decode::yaml(body),
+        "application/vnd.kubernetes.protobuf" if !kind.is_custom => {
+            let value = protobuf::decode(&kind.kind, body);
+            let value =
+                value.ok_or_else(|| Refusal::bad_request("the body is not valid protobuf"))?;
+            Ok(Decoded { value, duplicates: Vec::new() })
+        }
         _ => Err(Refusal::unsupported_media("application/json, application/yaml")),
     }
 }

@@ -113,7 +113,8 @@ fn is_integer(value: &Value) -> bool {
     value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
 }
 
-fn type_name_of(value: &Value) -> &'static str {
+/// What messages call the type of a value.
+pub(crate) fn type_name_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",

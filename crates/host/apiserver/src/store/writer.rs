@@ -1,5 +1,6 @@
 //! The one thread that writes. Requests that arrive while a commit is under way share the next.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ pub(super) fn run(store: &Store, mut jobs: mpsc::Receiver<Job>) {
         }
         commit(store, std::mem::take(&mut batch));
     }
+    store.database.write().unwrap_or_else(PoisonError::into_inner).take();
 }
 
 /// Everything a batch did, to be shown only once it is on disk.
@@ -58,7 +60,7 @@ fn commit(store: &Store, batch: Vec<Job>) {
 type Performed = (Vec<Result<Stored, StoreError>>, Done);
 
 fn perform(store: &Store, writes: Vec<Write>) -> Result<Performed, StoreError> {
-    let transaction = store.database.begin_write()?;
+    let transaction = store.database()?.begin_write()?;
     let mut done = Done { replies: Vec::new(), events: Vec::new(), revision: 0, orphaned: false };
     let mut results = Vec::with_capacity(writes.len());
     {
@@ -111,7 +113,7 @@ fn publish(store: &Store, done: Done) {
 struct Tables<'t> {
     objects: redb::Table<'t, &'static str, &'static [u8]>,
     dependents: redb::MultimapTable<'t, &'static str, &'static str>,
-    orphaned: redb::Table<'t, &'static str, ()>,
+    orphaned: redb::Table<'t, &'static str, &'static str>,
 }
 
 impl Tables<'_> {
@@ -144,7 +146,7 @@ impl Tables<'_> {
             Action::Delete => {
                 self.objects.remove(key.as_str())?;
                 if self.dependents.get(write.uid.as_str())?.next().is_some() {
-                    self.orphaned.insert(write.uid.as_str(), ())?;
+                    self.orphaned.insert(write.uid.as_str(), "")?;
                 }
                 // An owner or a namespace may have waited for this object to go.
                 done.orphaned = true;
