@@ -6,7 +6,6 @@ use crate::platform::Platform;
 const LINE_BYTES: usize = 80;
 
 /// A line that grows to the right.
-#[derive(Clone, Copy)]
 pub struct Line {
     bytes: [u8; LINE_BYTES],
     used: usize,
@@ -15,16 +14,18 @@ pub struct Line {
 impl Line {
     /// A line that begins with `text`.
     pub fn new(text: &str) -> Self {
-        Self { bytes: [0; LINE_BYTES], used: 0 }.text(text)
+        let mut line = Self { bytes: [0; LINE_BYTES], used: 0 };
+        line.text(text);
+        line
     }
 
     /// Adds text.
-    pub fn text(self, text: &str) -> Self {
+    pub fn text(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
     }
 
     /// Adds bytes.
-    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         for byte in bytes {
             if let Some(target) = self.bytes.get_mut(self.used) {
                 *target = *byte;
@@ -35,7 +36,7 @@ impl Line {
     }
 
     /// Adds a decimal number.
-    pub fn number(self, number: u64) -> Self {
+    pub fn number(&mut self, number: u64) -> &mut Self {
         let mut digits = [0; 20];
         let mut rest = number;
         let mut first = digits.len();
@@ -51,10 +52,10 @@ impl Line {
     }
 
     /// Adds the first bytes of an identifier in hexadecimal, enough to tell a few apart.
-    pub fn id(mut self, id: &[u8]) -> Self {
+    pub fn id(&mut self, id: &[u8]) -> &mut Self {
         for byte in id.iter().take(4) {
             for half in [byte >> 4, byte & 15] {
-                self = self.bytes(&[b"0123456789abcdef"[usize::from(half)]]);
+                self.bytes(&[b"0123456789abcdef"[usize::from(half)]]);
             }
         }
         self

@@ -126,7 +126,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
             desired: [Desired::NONE; GUESTS],
             is_desired_known: false,
             revision: 0,
-            install: Install::none(),
+            install: Install::NONE,
             loader: Loader::idle(),
             turn: 0,
             stopped: 0,
@@ -177,6 +177,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     }
 
     /// The same, for an image that was tried and failed.
+    #[inline(never)]
     pub fn refuse_in_state(
         &mut self,
         app: AppId,
@@ -212,6 +213,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
 
     /// Brings the guests of the journal back: the higher generation of each application runs, a
     /// lower one is kept as the one before it.
+    #[inline(never)]
     pub fn boot_guests<P: Platform>(&mut self, platform: &mut P) -> Result<(), Error> {
         self.slots = Journal::slots(platform.flash());
         self.stopped = store::read_stopped(&mut self.journal, platform)?;
@@ -239,6 +241,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     }
 
     /// Gives a guest from the journal its place; false if there is none for it.
+    #[inline(never)]
     fn adopt(&mut self, guest: Guest) -> bool {
         if let Some(held) = self.find(guest.app).and_then(|index| self.guests.get_mut(index)) {
             if held.previous.is_some() || held.generation == guest.generation {
@@ -262,6 +265,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     }
 
     /// Keeps whether the guest in this slot shall run after the next boot.
+    #[inline(never)]
     pub fn keep_wanted<P: Platform>(&mut self, slot: u8, is_wanted: bool, platform: &mut P) {
         let stopped =
             if is_wanted { self.stopped & !slot_bit(slot) } else { self.stopped | slot_bit(slot) };
@@ -285,6 +289,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     }
 
     /// Forgets the image before the current one.
+    #[inline(never)]
     pub fn drop_previous<P: Platform>(&mut self, index: usize, platform: &mut P) {
         let Some(previous) = self.guests.get_mut(index).and_then(|guest| guest.previous.take())
         else {
@@ -298,6 +303,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     }
 
     /// Goes back to the image before the current one, which failed; its report says why.
+    #[inline(never)]
     pub fn roll_back<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
         let Some(guest) = self.guests.get_mut(index) else { return };
         let Some(previous) = guest.previous.take() else { return };
@@ -306,14 +312,15 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         let failed_slot = guest.slot;
         guest.unload();
         let (is_wanted, restart_token) = (guest.is_wanted, guest.restart_token);
-        let mut old = Guest { is_wanted, restart_token, ..Guest::EMPTY };
-        old.image_crc = previous.image_crc;
-        let is_sound = read_head(platform, previous.slot, &mut old);
-        *guest = old;
-        guest.stage = Stage::Waiting;
-        guest.is_report_due = true;
-        guest.started_at_ms = now_ms;
-        if !is_sound {
+        *guest = Guest::EMPTY;
+        guest.image_crc = previous.image_crc;
+        if read_head(platform, previous.slot, guest) {
+            guest.is_wanted = is_wanted;
+            guest.restart_token = restart_token;
+            guest.stage = Stage::Waiting;
+            guest.is_report_due = true;
+            guest.started_at_ms = now_ms;
+        } else {
             *guest = Guest::EMPTY;
         }
         self.refuse_in_state(app, generation, Some(digest), state, reason, detail);
@@ -392,7 +399,8 @@ pub const fn image_offset(manifest_bytes: u16) -> u32 {
 }
 
 /// Reads what a guest is from the head of its slot; false if there is nothing sound.
-fn read_head<P: Platform>(platform: &mut P, slot: u8, guest: &mut Guest) -> bool {
+#[inline(never)]
+pub fn read_head<P: Platform>(platform: &mut P, slot: u8, guest: &mut Guest) -> bool {
     let mut length = [0; 2];
     if Journal::image_read(platform.flash(), slot, 0, &mut length).is_err() {
         return false;
@@ -426,5 +434,6 @@ impl Guest {
         self.policy = manifest.restart_policy;
         self.fuel_limit = manifest.limits.fuel;
         self.grant = Grant::of(&manifest.capabilities);
+        self.has_manifest = true;
     }
 }

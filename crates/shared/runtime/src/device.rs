@@ -149,10 +149,12 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         Ok(())
     }
 
+    #[inline(never)]
     fn show_start<P: Platform>(&self, platform: &mut P) {
         let facts = &self.core.facts;
-        let line = Line::new("wasmbed ").text(facts.firmware).text(" on ").text(facts.board);
-        let line = line.text(", boot ").number(self.core.boot.count.into());
+        let mut line = Line::new("wasmbed ");
+        line.text(facts.firmware).text(" on ").text(facts.board);
+        line.text(", boot ").number(self.core.boot.count.into());
         line.text(", device ").bytes(&self.name()).show(platform);
         if self.core.provisioning.record().is_none() {
             Line::new("no provisioning record: no gateway to talk to").show(platform);
@@ -312,6 +314,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 }
 
 /// The key of the journal, or a new one.
+#[inline(never)]
 fn identity<P: Platform, const GUESTS: usize>(
     core: &mut Core<'_, GUESTS>,
     platform: &mut P,

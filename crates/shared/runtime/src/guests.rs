@@ -154,6 +154,8 @@ pub struct Guest {
     pub is_wanted: bool,
     /// Whether the gateway has to hear of it.
     pub is_report_due: bool,
+    /// Whether what the manifest says was read: policy, limits, capabilities.
+    pub has_manifest: bool,
     /// Whether a slice was executed since the last start.
     pub has_run: bool,
     /// Image slot.
@@ -212,6 +214,7 @@ impl Guest {
         is_held: false,
         is_wanted: false,
         is_report_due: false,
+        has_manifest: false,
         has_run: false,
         slot: 0,
         failures: 0,
@@ -305,6 +308,7 @@ fn reason_of(trap: Trap) -> GuestReason {
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Gives the next guest that can use it a slice, or does a piece of loading.
+    #[inline(never)]
     pub fn work<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
         self.wake(now_ms);
         if self.load_step(now_ms, platform) {
@@ -314,7 +318,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             let index = (self.turn + offset) % GUESTS;
             if self.guests.get(index).is_some_and(|guest| guest.stage == Stage::Ready) {
                 self.turn = (index + 1) % GUESTS;
-                self.run_slice(index, now_ms, platform);
+                if let Some((outcome, wake_at_ms)) = self.run_slice(index, now_ms, platform) {
+                    self.settle(index, outcome, wake_at_ms, now_ms, platform);
+                }
                 return;
             }
         }
@@ -338,9 +344,17 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
     }
 
-    fn run_slice<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
-        let Some(guest) = self.guests.get_mut(index) else { return };
-        let (Some(instance), Some(range)) = (guest.instance.as_mut(), guest.range) else { return };
+    #[inline(never)]
+    fn run_slice<P: Platform>(
+        &mut self,
+        index: usize,
+        now_ms: u64,
+        platform: &mut P,
+    ) -> Option<(Outcome, u64)> {
+        let guest = self.guests.get_mut(index)?;
+        let (Some(instance), Some(range)) = (guest.instance.as_mut(), guest.range) else {
+            return None;
+        };
         let (image, working) = parts(self.arena, range, guest.image_bytes);
         let slice_fuel = platform.slice_fuel();
         platform.slice_begin(limits::SLICE_US);
@@ -381,7 +395,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         guest.fuel_used = instance.fuel_used();
         guest.has_run = true;
         self.counters.slices = self.counters.slices.wrapping_add(1);
-        self.settle(index, outcome, wake_at_ms, now_ms, platform);
+        Some((outcome, wake_at_ms))
     }
 
     /// Acts on what ended a slice.
@@ -419,6 +433,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// The guest is over: finished if there is no reason, failed otherwise.
+    #[inline(never)]
     fn end<P: Platform>(
         &mut self,
         index: usize,

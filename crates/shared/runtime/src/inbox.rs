@@ -18,6 +18,7 @@ enum Verb {
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Acts on one message.
+    #[inline(never)]
     pub fn handle<P: Platform>(
         &mut self,
         message: &GatewayMessage<'_>,
@@ -74,6 +75,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
     }
 
+    #[inline(never)]
     fn act<P: Platform>(&mut self, verb: Verb, app: AppId, platform: &mut P) -> CommandOutcome {
         let Some(index) = self.find(app) else { return CommandOutcome::NoSuchApp };
         let is_stored = self.guests.get(index).is_some_and(|guest| guest.stage == Stage::Stored);
@@ -106,6 +108,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     /// Keeps that the restart is wanted, so that it is not taken for a failure and the same
     /// command does not restart the board again.
+    #[inline(never)]
     fn reboot<P: Platform>(&mut self, id: u64, platform: &mut P) -> CommandOutcome {
         let record = crate::store::BootRecord {
             last_command: id.max(self.boot.last_command),

@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 use wasmbed_curve::ed25519;
 use wasmbed_image::{Header, Manifest, SIGNED_PREFIX};
-use wasmbed_journal::{Journal, SlotWriter, crc32};
+use wasmbed_journal::{SlotWriter, crc32};
 use wasmbed_wire::{
     AppId, Digest, GuestReason, GuestState, Install as InstallMessage, InstallChunk,
     InstallRequest, StateReport,
@@ -75,7 +75,8 @@ impl From<GenerationError> for Refused {
 }
 
 impl Install {
-    pub const fn none() -> Self {
+    /// No installation. A constant, so that it comes from the flash and not over the stack.
+    pub const NONE: Self = {
         Self {
             phase: Phase::Idle,
             is_request_due: false,
@@ -92,7 +93,7 @@ impl Install {
             writer: None,
             hash: None,
         }
-    }
+    };
 
     /// The request for what is missing next.
     pub fn request(&self) -> InstallRequest {
@@ -107,6 +108,13 @@ impl Install {
         plain_report(self.app, self.generation, image, state, GuestReason::None)
     }
 
+    /// Whether all that came has the digest that was signed.
+    #[inline(never)]
+    fn has_digest(&mut self) -> bool {
+        let digest = self.hash.take().map(Sha256::finalize);
+        digest.is_some_and(|digest| digest[..] == self.digest.0)
+    }
+
     fn is_for(&self, phase: Phase, app: AppId, generation: u64) -> bool {
         self.phase == phase && self.app == app && self.generation == generation
     }
@@ -114,8 +122,9 @@ impl Install {
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Begins to install what the gateway announced.
+    #[inline(never)]
     pub fn install_begin<P: Platform>(&mut self, app: AppId, generation: u64, platform: &mut P) {
-        self.install = Install::none();
+        self.install = Install::NONE;
         let known = store::check_generation(&mut self.journal, platform, app, generation);
         if let Err(error) = known {
             let refused = Refused::from(error);
@@ -130,20 +139,23 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     /// Forgets the installation; its slot was never committed.
     pub fn install_abort(&mut self) {
-        self.install = Install::none();
+        self.install = Install::NONE;
     }
 
     /// Ends the installation, and remembers why so that it is not tried again.
+    #[inline(never)]
     fn install_refuse<P: Platform>(&mut self, refused: Refused, platform: &mut P) {
-        let Install { app, generation, digest, phase, .. } = self.install;
+        let (app, generation) = (self.install.app, self.install.generation);
+        let (digest, phase) = (self.install.digest, self.install.phase);
         let digest = (phase == Phase::Chunks).then_some(digest);
-        let line = Line::new("install ").id(&app.0).text(" refused: ");
-        line.text(refused.reason.name()).show(platform);
-        self.install = Install::none();
+        let mut line = Line::new("install ");
+        line.id(&app.0).text(" refused: ").text(refused.reason.name()).show(platform);
+        self.install = Install::NONE;
         self.refuse(app, generation, digest, refused.reason, refused.detail);
     }
 
     /// Takes the manifest.
+    #[inline(never)]
     pub fn install_manifest<P: Platform>(
         &mut self,
         message: &InstallMessage<'_>,
@@ -152,7 +164,12 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if !self.install.is_for(Phase::Manifest, message.app, message.generation) {
             return;
         }
-        match self.take_manifest(message, platform) {
+        let result = if self.is_signed(message) {
+            self.take_manifest(message, platform)
+        } else {
+            Err(GuestReason::SignatureInvalid.into())
+        };
+        match result {
             Ok(()) => {
                 self.install.phase = Phase::Chunks;
                 self.install.is_request_due = true;
@@ -162,19 +179,23 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
     }
 
+    /// Whether a pinned key vouches for the manifest. Apart from what uses the manifest, so that
+    /// the curve has the stack to itself.
+    #[inline(never)]
+    fn is_signed(&self, message: &InstallMessage<'_>) -> bool {
+        let Some(record) = self.provisioning.record() else { return false };
+        let Some(signature) = message.signature.first_chunk() else { return false };
+        let parts = [SIGNED_PREFIX, message.manifest];
+        record.signer_pins.iter().any(|pin| ed25519::verify(&pin.0, &parts, signature).is_ok())
+    }
+
+    #[inline(never)]
     fn take_manifest<P: Platform>(
         &mut self,
         message: &InstallMessage<'_>,
         platform: &mut P,
     ) -> Result<(), Refused> {
         let record = self.provisioning.record().ok_or(GuestReason::SignatureInvalid)?;
-        let signature = message.signature.first_chunk().ok_or(GuestReason::SignatureInvalid)?;
-        let parts = [SIGNED_PREFIX, message.manifest];
-        let is_signed =
-            record.signer_pins.iter().any(|pin| ed25519::verify(&pin.0, &parts, signature).is_ok());
-        if !is_signed {
-            return Err(GuestReason::SignatureInvalid.into());
-        }
         let manifest =
             Manifest::decode(message.manifest).map_err(|_| GuestReason::ManifestMalformed)?;
         let is_announced = manifest.namespace == record.namespace
@@ -209,6 +230,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Takes a piece of the image.
+    #[inline(never)]
     pub fn install_chunk<P: Platform>(&mut self, message: &InstallChunk<'_>, platform: &mut P) {
         // An answer to a request that was repeated may come twice: only the next byte counts.
         if !self.install.is_for(Phase::Chunks, message.app, message.generation)
@@ -230,6 +252,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
     }
 
+    #[inline(never)]
     fn take_chunk<P: Platform>(&mut self, bytes: &[u8], platform: &mut P) -> Result<(), Refused> {
         let missing = self.install.image_bytes - self.install.received_bytes;
         if bytes.len() as u32 > missing {
@@ -257,6 +280,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     /// Puts the image into the arena as it arrives, if there is room: it starts sooner then. Where
     /// there is none, it is loaded from the flash once the old one is gone.
+    #[inline(never)]
     fn stage_begin(&mut self, head: &[u8]) {
         let Ok(header) = Header::decode(head) else { return };
         if header.image_bytes() == u64::from(self.install.image_bytes) {
@@ -265,12 +289,13 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// All bytes are there: the digest decides.
+    #[inline(never)]
     fn install_finish<P: Platform>(&mut self, platform: &mut P) -> Result<(), Refused> {
-        let digest = self.install.hash.take().map(Sha256::finalize);
-        if digest.is_none_or(|digest| digest[..] != self.install.digest.0) {
+        if !self.install.has_digest() {
             return Err(GuestReason::DigestMismatch.into());
         }
-        let Install { app, generation, writer, .. } = self.install;
+        let (app, generation) = (self.install.app, self.install.generation);
+        let writer = self.install.writer;
         let writer = writer.ok_or(GuestReason::StorageFailed)?;
         let index = self.find(app).or_else(|| self.guests.iter().position(|g| !g.is_held));
         let index = index.ok_or(GuestReason::TooManyGuests)?;
@@ -292,35 +317,34 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     /// Puts the new image into the guest's place; the one before it is kept until this one proved
     /// healthy.
+    #[inline(never)]
     fn replace_guest<P: Platform>(&mut self, index: usize, slot: u8, platform: &mut P) {
         // Two images back is one too many, whatever became of the last one.
         self.drop_previous(index, platform);
-        let install = core::mem::replace(&mut self.install, Install::none());
+        let install = &mut self.install;
         let wanted = self.desired.iter().find(|entry| entry.is_held && entry.app == install.app);
         let is_wanted = wanted.is_none_or(|entry| entry.is_run_wanted);
         let restart_token = wanted.map(|entry| entry.restart_token);
         let Some(guest) = self.guests.get_mut(index) else { return };
         let previous = guest.is_held.then_some(guest.as_previous());
-        *guest = Guest {
-            is_held: true,
-            is_wanted,
-            is_report_due: true,
-            slot,
-            app: install.app,
-            generation: install.generation,
-            digest: install.digest,
-            image_crc: install.image_crc,
-            image_bytes: install.image_bytes,
-            manifest_bytes: install.manifest_bytes,
-            range: install.range,
-            restart_token,
-            previous,
-            ..Guest::EMPTY
-        };
-        self.take_policy(index, platform);
-        let Some(guest) = self.guests.get_mut(index) else { return };
-        let line = Line::new("installed ").id(&guest.app.0).text(" generation ");
-        line.number(guest.generation).show(platform);
+        *guest = Guest::EMPTY;
+        guest.is_held = true;
+        guest.is_wanted = is_wanted;
+        guest.is_report_due = true;
+        guest.slot = slot;
+        guest.app = install.app;
+        guest.generation = install.generation;
+        guest.digest = install.digest;
+        guest.image_crc = install.image_crc;
+        guest.image_bytes = install.image_bytes;
+        guest.manifest_bytes = install.manifest_bytes;
+        guest.range = install.range.take();
+        guest.restart_token = restart_token;
+        guest.previous = previous;
+        let app = install.app;
+        *install = Install::NONE;
+        let mut line = Line::new("installed ");
+        line.id(&guest.app.0).text(" generation ").number(guest.generation).show(platform);
         if is_wanted {
             guest.request_start();
         } else {
@@ -329,20 +353,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             self.drop_previous(index, platform);
         }
         for refusal in &mut self.refusals {
-            refusal.is_held &= refusal.app != install.app;
-        }
-    }
-
-    /// Reads restart policy and limits from the manifest that now is in the slot.
-    fn take_policy<P: Platform>(&mut self, index: usize, platform: &mut P) {
-        let Some(guest) = self.guests.get_mut(index) else { return };
-        let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
-        let manifest_bytes = guest.manifest_bytes;
-        let bytes = buffer.get_mut(..usize::from(manifest_bytes)).unwrap_or_default();
-        if Journal::image_read(platform.flash(), guest.slot, 2, bytes).is_ok()
-            && let Ok(manifest) = Manifest::decode(bytes)
-        {
-            guest.take_manifest(&manifest, manifest_bytes);
+            refusal.is_held &= refusal.app != app;
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A device without its hardware: identity, session with the gateway, guests and what is kept of
 //! them. No register, no interrupt, no socket: the same code runs on the boards, in the load
 //! generator and in the seeded simulation of the tests.
+//!
+//! Many functions here are kept out of line: on the smallest board the deepest path must not carry
+//! the frames of paths beside it.
 #![cfg_attr(not(test), no_std)]
 
 mod arena;

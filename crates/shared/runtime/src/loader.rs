@@ -10,7 +10,7 @@ use wasmbed_wire::{GuestReason, GuestState};
 
 use crate::arena::{self, Range};
 use crate::console::Line;
-use crate::core_state::{Core, image_offset};
+use crate::core_state::{Core, image_offset, read_head};
 use crate::guests::{Detail, Grant, Guest, Stage, parts};
 use crate::limits;
 use crate::platform::Platform;
@@ -77,9 +77,23 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Does a piece of loading; answers whether there was one to do.
+    #[inline(never)]
     pub fn load_step<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
         let Some(index) = self.guest_to_load() else { return false };
-        let stage = self.guests.get(index).map(|guest| guest.stage);
+        let Some(guest) = self.guests.get_mut(index) else { return false };
+        if !guest.has_manifest {
+            let slot = guest.slot;
+            if !read_head(platform, slot, guest) {
+                self.refuse_start(
+                    index,
+                    Refused::new(GuestReason::StorageFailed),
+                    now_ms,
+                    platform,
+                );
+            }
+            return true;
+        }
+        let stage = Some(guest.stage);
         let result = match stage {
             Some(Stage::Loaded) => self.instantiate(index, now_ms),
             _ => self.load_piece(index, platform),
@@ -101,6 +115,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         self.guests.iter().position(is_waiting)
     }
 
+    #[inline(never)]
     fn load_piece<P: Platform>(&mut self, index: usize, platform: &mut P) -> Result<(), Refused> {
         if !self.loader.is_active || usize::from(self.loader.guest) != index {
             return self.load_begin(index, platform);
@@ -129,6 +144,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         Ok(())
     }
 
+    #[inline(never)]
     fn load_begin<P: Platform>(&mut self, index: usize, platform: &mut P) -> Result<(), Refused> {
         let failed = |_| Refused::new(GuestReason::StorageFailed);
         let Some(guest) = self.guests.get(index) else { return Ok(()) };
@@ -152,6 +168,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Makes the image in the arena an instance, after what the manifest grants was checked.
+    #[inline(never)]
     fn instantiate(&mut self, index: usize, now_ms: u64) -> Result<(), Refused> {
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
@@ -169,6 +186,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         Ok(())
     }
 
+    #[inline(never)]
     fn refuse_start<P: Platform>(
         &mut self,
         index: usize,
@@ -179,8 +197,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let Some(guest) = self.guests.get_mut(index) else { return };
         guest.unload();
         guest.set_state(GuestState::Refused, refused.reason, refused.detail);
-        let line = Line::new("guest ").id(&guest.app.0).text(" refused: ");
-        line.text(refused.reason.name()).show(platform);
+        let mut line = Line::new("guest ");
+        line.id(&guest.app.0).text(" refused: ").text(refused.reason.name()).show(platform);
         if guest.previous.is_some() {
             self.roll_back(index, now_ms, platform);
         }

@@ -64,6 +64,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         self.next_queued(target)
     }
 
+    #[inline(never)]
     fn next_result(&mut self, target: &mut [u8]) -> Option<usize> {
         let entry = self.results.iter_mut().filter(|e| e.is_due).min_by_key(|e| e.id)?;
         entry.is_due = false;
@@ -72,6 +73,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         frame(&DeviceMessage::CommandResult(result), target).ok()
     }
 
+    #[inline(never)]
     fn next_report(&mut self, target: &mut [u8]) -> Option<usize> {
         if let Some(guest) = self.guests.iter_mut().find(|g| g.is_held && g.is_report_due) {
             guest.is_report_due = false;
@@ -90,6 +92,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         frame(&DeviceMessage::StateReport(refusal.report()), target).ok()
     }
 
+    #[inline(never)]
     fn next_queued(&mut self, target: &mut [u8]) -> Sent {
         let Some(record) = self.queue.next() else { return Sent::Nothing };
         let (app, sequence, uptime_ms) = (record.app, record.sequence, record.uptime_ms);
@@ -109,6 +112,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Writes a heartbeat. If not all guests fit, as many as do, and the rest next time.
+    #[inline(never)]
     fn heartbeat<P: Platform>(
         &mut self,
         now_ms: u64,

@@ -11,6 +11,7 @@ use crate::platform::Platform;
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Takes a new set of wanted applications.
+    #[inline(never)]
     pub fn desire(&mut self, message: &DesiredState<'_>) {
         if self.is_desired_known && message.revision < self.revision {
             return;
@@ -49,6 +50,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Does what is missing between the guests and the wanted set.
+    #[inline(never)]
     pub fn reconcile<P: Platform>(&mut self, platform: &mut P) {
         if !self.is_desired_known {
             return;
@@ -80,6 +82,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Does what one wanted application needs.
+    #[inline(never)]
     fn follow<P: Platform>(&mut self, entry: &Desired, platform: &mut P) {
         let held = self.find(entry.app);
         if let Some(index) = held {
@@ -114,6 +117,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Starts, stops or restarts a guest as wanted.
+    #[inline(never)]
     fn follow_run<P: Platform>(&mut self, index: usize, entry: &Desired, platform: &mut P) {
         let Some(guest) = self.guests.get_mut(index) else { return };
         let token = guest.restart_token.replace(entry.restart_token);
@@ -139,6 +143,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Takes a guest off the processor; its image stays.
+    #[inline(never)]
     pub fn stop_guest<P: Platform>(&mut self, index: usize, platform: &mut P) {
         let Some(guest) = self.guests.get_mut(index) else { return };
         let slot = guest.slot;
@@ -159,6 +164,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// Forgets a guest and its images.
+    #[inline(never)]
     pub fn remove_guest<P: Platform>(&mut self, index: usize, platform: &mut P) {
         self.drop_previous(index, platform);
         let Some(guest) = self.guests.get_mut(index) else { return };

@@ -157,6 +157,7 @@ impl Session {
 
     /// Chooses when to connect again: twice as long after each failure, half of it by chance, so
     /// that a fleet does not come back at the same moment.
+    #[inline(never)]
     fn back_off<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
         let longest = limits::RECONNECT_MS_MIN << self.attempts.min(8);
         let longest = longest.min(limits::RECONNECT_MS_MAX);
@@ -210,6 +211,7 @@ impl Session {
         self.deadline_ms().is_some_and(|deadline| deadline <= now_ms)
     }
 
+    #[inline(never)]
     fn start_tls<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
         let mut random = [0; wasmbed_tls::limits::ENTROPY_BYTES];
         if platform.entropy(&mut random).is_err() {
@@ -253,6 +255,7 @@ impl Session {
         has_worked
     }
 
+    #[inline(never)]
     fn step_tls<const GUESTS: usize>(
         &mut self,
         core: &Core<'_, GUESTS>,
@@ -276,8 +279,9 @@ impl Session {
         self.tls.step(&config, unix_s)
     }
 
+    #[inline(never)]
     fn show_closed<P: Platform>(&self, why: wasmbed_tls::Closed, platform: &mut P) {
-        let line = Line::new("session closed: ");
+        let mut line = Line::new("session closed: ");
         match why {
             wasmbed_tls::Closed::Local => line.text("by this device"),
             wasmbed_tls::Closed::Peer => line.text("by the gateway"),
@@ -290,6 +294,7 @@ impl Session {
     }
 
     /// Handles the first whole frame, in place; answers whether there was one.
+    #[inline(never)]
     fn take_frame<P: Platform, const GUESTS: usize>(
         &mut self,
         core: &mut Core<'_, GUESTS>,
@@ -350,6 +355,7 @@ impl Session {
         }
     }
 
+    #[inline(never)]
     fn welcome<P: Platform, const GUESTS: usize>(
         &mut self,
         epoch: u64,
@@ -374,6 +380,7 @@ impl Session {
     }
 
     /// Writes what is due into the session, one record at most.
+    #[inline(never)]
     pub fn fill<P: Platform, const GUESTS: usize>(
         &mut self,
         core: &mut Core<'_, GUESTS>,
@@ -396,6 +403,7 @@ impl Session {
         }
     }
 
+    #[inline(never)]
     fn next_frame<P: Platform, const GUESTS: usize>(
         &mut self,
         core: &mut Core<'_, GUESTS>,
@@ -421,6 +429,7 @@ impl Session {
     }
 
     /// Hello or Enroll.
+    #[inline(never)]
     fn opening_frame<const GUESTS: usize>(
         &self,
         core: &Core<'_, GUESTS>,

@@ -26,6 +26,7 @@ const BOOT_BYTES: usize = 21;
 
 impl BootRecord {
     /// Reads the record; an absent one is that of a new device.
+    #[inline(never)]
     pub fn read<P: Platform>(journal: &mut Journal, platform: &mut P) -> Result<Self, Error> {
         let mut bytes = [0; BOOT_BYTES];
         match journal.fetch(platform.flash(), keys::BOOT, &mut bytes)? {
@@ -46,6 +47,7 @@ impl BootRecord {
     }
 
     /// Keeps the record.
+    #[inline(never)]
     pub fn write<P: Platform>(&self, journal: &mut Journal, platform: &mut P) -> Result<(), Error> {
         let mut bytes = [0; BOOT_BYTES];
         bytes[..4].copy_from_slice(&self.count.to_le_bytes());
@@ -79,6 +81,7 @@ impl ProvisioningBytes {
     }
 
     /// The record, if there is one that can be read.
+    #[inline(never)]
     pub fn record(&self) -> Option<wasmbed_wire::Provisioning<'_>> {
         let bytes = self.bytes.get(..usize::from(self.used))?;
         wasmbed_wire::Provisioning::decode(bytes).ok()
@@ -104,6 +107,7 @@ pub struct GenerationEntry {
 }
 
 /// Looks an application up, and checks that `generation` is not lower than the one known.
+#[inline(never)]
 pub fn check_generation<P: Platform>(
     journal: &mut Journal,
     platform: &mut P,
@@ -134,6 +138,7 @@ pub fn check_generation<P: Platform>(
 }
 
 /// Remembers `generation`, unless it is known already. Answers whether a store was made.
+#[inline(never)]
 pub fn keep_generation<P: Platform>(
     journal: &mut Journal,
     platform: &mut P,

@@ -465,17 +465,34 @@ fn more_guests_than_places_are_refused_until_one_is_free() {
 
 #[test]
 fn an_update_runs_where_the_arena_holds_only_one_of_the_two() {
+    let mut roomy = world(13);
+    let first = counter(&roomy, "hello", 1);
+    roomy.deploy_until(&first, GuestState::Running);
+    let needed = roomy.next_beat().counters.arena_used_bytes as usize;
+
     let mut world = World::new(13);
-    world.arena_bytes = 400;
+    world.arena_bytes = needed * 3 / 2;
     world.start().unwrap();
     world.run_to_session();
     let first = counter(&world, "hello", 1);
     world.deploy_until(&first, GuestState::Running);
-    let used = world.next_beat().counters.arena_used_bytes;
-    assert!(used > 200, "{used}");
     let second = world.vendor.application("hello", 2, &image_of(&modules::counter(150)));
     world.deploy_until(&second, GuestState::Running);
     world.run_until("lines", |world| world.logs(&second).last().is_some_and(|line| line == "3"));
+}
+
+#[test]
+fn an_image_damaged_at_rest_is_refused_by_name_and_not_executed() {
+    let mut world = world(14);
+    let app = counter(&world, "hello", 1);
+    world.deploy_until(&app, GuestState::Running);
+    let flash = world.platform.flash.bytes_mut();
+    let code = &app.image[app.image.len() - 24..];
+    let at = flash.windows(code.len()).position(|window| window == code).unwrap();
+    flash[at] ^= 1;
+    world.start().unwrap();
+    let report = world.run_to_state(&app, GuestState::Refused);
+    assert_eq!(report.reason, GuestReason::StorageFailed);
 }
 
 #[test]
