@@ -112,13 +112,15 @@ fn serve<const GUESTS: usize>(
 ) -> ! {
     loop {
         let now_ms = clock::CLOCK.now_us() / 1_000;
-        transport.poll(device, now_ms);
         let next = device.step(now_ms, platform);
         if next.wants == Wants::Reboot {
             say(&[Part::Text("reboot: requested")]);
             fault::reboot();
         }
-        if transport.obey(next.wants) {
+        // Before the poll, which may change what the device wants.
+        transport.obey(next.wants);
+        if transport.poll(device, now_ms) {
+            // What moved may let the device go on.
             continue;
         }
         let wake_at_ms = transport

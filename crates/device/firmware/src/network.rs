@@ -122,16 +122,22 @@ impl Transport {
         ]);
     }
 
-    /// Moves frames and bytes, and tells `device` what became of its connection.
-    pub fn poll<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
-        loop {
+    /// Moves frames and bytes, and tells `device` what became of its connection. True if anything
+    /// of that concerned the device.
+    pub fn poll<const GUESTS: usize>(
+        &mut self,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+    ) -> bool {
+        self.interface.poll(now(), &mut self.nic, &mut self.sockets);
+        let has_moved = self.exchange(device, now_ms);
+        if has_moved {
+            // What was just queued leaves now, not at the next event.
             self.interface.poll(now(), &mut self.nic, &mut self.sockets);
-            if !self.exchange(device, now_ms) {
-                break;
-            }
         }
         let delay = self.interface.poll_delay(now(), &self.sockets);
         self.wake_at_ms = delay.map(|delay| now_ms + delay.total_millis());
+        has_moved
     }
 
     /// Moves bytes between device and socket. True if something moved, so frames may be due.
@@ -183,30 +189,30 @@ impl Transport {
         }
         // The peer's end counts once its last bytes were taken.
         let is_over = !socket.may_recv() && !socket.can_recv();
-        if is_over && self.phase == Phase::Open {
-            socket.abort();
-            self.phase = Phase::Closed;
-            say(&[Part::Text("network: connection lost")]);
-            device.disconnected(now_ms, Closed::ByPeer);
-        } else if is_over || (self.phase == Phase::Closing && !socket.is_active()) {
-            socket.abort();
-            self.phase = Phase::Closed;
-            device.disconnected(now_ms, Closed::Requested);
-        }
-        has_moved
+        let closed = match self.phase {
+            Phase::Open if is_over => {
+                say(&[Part::Text("network: connection lost")]);
+                Closed::ByPeer
+            }
+            Phase::Closing if is_over || !socket.is_active() => Closed::Requested,
+            _ => return has_moved,
+        };
+        socket.abort();
+        self.phase = Phase::Closed;
+        device.disconnected(now_ms, closed);
+        true
     }
 
-    /// Does what the device wants. True if something began, so that the loop must not sleep.
-    pub fn obey(&mut self, wants: Wants) -> bool {
+    /// Does what the device wants.
+    pub fn obey(&mut self, wants: Wants) {
         match (wants, self.phase) {
             (Wants::Connect { address, port }, Phase::Closed) => self.connect(address, port),
             (Wants::Disconnect, Phase::Open | Phase::Connecting) => {
                 // Bytes that are queued go first; see `exchange`.
                 self.phase = Phase::Closing;
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn connect(&mut self, address: [u8; 4], port: u16) {

@@ -69,49 +69,62 @@ impl Transport {
         Some(Self { buffers, pending_from: 0, pending_to: 0, phase: Phase::Closed })
     }
 
-    /// Moves bytes, and tells `device` what became of its session.
-    pub fn poll<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
-        self.receive(device, now_ms);
-        self.restart(device, now_ms);
-        while matches!(self.phase, Phase::Open | Phase::Closing) {
+    /// Moves bytes, and tells `device` what became of its session. True if anything of that
+    /// concerned the device.
+    pub fn poll<const GUESTS: usize>(
+        &mut self,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+    ) -> bool {
+        let mut has_moved = self.receive(device, now_ms);
+        has_moved |= self.restart(device, now_ms);
+        while matches!(self.phase, Phase::Open | Phase::Closing) && !device.outgoing().is_empty() {
             let Some(frame) = self.buffers.link.session(device.outgoing()) else { break };
             write(frame.head());
             write(frame.payload());
             write(frame.tail());
             let count = frame.payload().len();
             device.sent(count);
-            if count == 0 {
-                break;
-            }
+            has_moved = true;
         }
         if self.phase == Phase::Closing && device.outgoing().is_empty() {
             if let Some(frame) = self.buffers.link.close() {
                 write(frame.bytes());
             }
             self.end(device, now_ms, Closed::Requested);
+            has_moved = true;
         }
+        has_moved
     }
 
-    fn receive<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
+    /// True if anything was taken.
+    fn receive<const GUESTS: usize>(
+        &mut self,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+    ) -> bool {
+        let mut has_moved = false;
         loop {
             while self.pending_from < self.pending_to {
-                let taken =
-                    device.received(&self.buffers.pending[self.pending_from..self.pending_to]);
+                let pending = &self.buffers.pending[self.pending_from..self.pending_to];
+                let taken = device.received(pending);
                 if taken == 0 {
-                    return;
+                    return has_moved;
                 }
                 self.pending_from += taken;
+                has_moved = true;
             }
-            let Some(byte) = ports::CONSOLE.read() else { return };
-            let closed = match self.buffers.link.receive(byte) {
-                None => continue,
-                Some(Event::Open) => {
+            let Some(byte) = ports::CONSOLE.read() else { return has_moved };
+            let Some(event) = self.buffers.link.receive(byte) else { continue };
+            has_moved = true;
+            let closed = match event {
+                Event::Open => {
                     self.phase = Phase::Open;
                     say(&[Part::Text("uplink: connected")]);
                     device.connected(now_ms);
                     continue;
                 }
-                Some(Event::Session(bytes)) => {
+                Event::Session(bytes) => {
                     self.pending_from = 0;
                     self.pending_to = bytes.len();
                     self.buffers.pending[..bytes.len()].copy_from_slice(bytes);
@@ -120,19 +133,15 @@ impl Transport {
                     }
                     continue;
                 }
-                Some(Event::Closed(CloseReason::Unreachable)) => {
-                    say(&[Part::Text("uplink: the gateway cannot be reached")]);
-                    Closed::Unreachable
-                }
-                Some(Event::Closed(CloseReason::ByPeer)) => {
-                    say(&[Part::Text("uplink: closed by the gateway")]);
-                    Closed::ByPeer
-                }
-                Some(Event::Lost) => {
-                    say(&[Part::Text("uplink: line damaged")]);
-                    Closed::ByPeer
-                }
+                Event::Closed(CloseReason::Unreachable) => Closed::Unreachable,
+                Event::Closed(CloseReason::ByPeer) | Event::Lost => Closed::ByPeer,
             };
+            let what = match (event, closed) {
+                (Event::Lost, _) => "uplink: line damaged",
+                (_, Closed::Unreachable) => "uplink: the gateway cannot be reached",
+                _ => "uplink: connection lost",
+            };
+            say(&[Part::Text(what)]);
             self.end(device, now_ms, closed);
         }
     }
@@ -148,17 +157,21 @@ impl Transport {
         device.disconnected(now_ms, why);
     }
 
-    /// Asks for the session again when the host did not answer.
-    fn restart<const GUESTS: usize>(&mut self, device: &mut Device<'_, GUESTS>, now_ms: u64) {
-        let Phase::Starting { again_at_ms, tries_left } = self.phase else { return };
+    /// Asks for the session again when the host did not answer. True if that was given up.
+    fn restart<const GUESTS: usize>(
+        &mut self,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+    ) -> bool {
+        let Phase::Starting { again_at_ms, tries_left } = self.phase else { return false };
         if now_ms < again_at_ms {
-            return;
+            return false;
         }
         if tries_left == 0 {
             say(&[Part::Text("uplink: nobody answers on the line")]);
             self.buffers.link.close();
             self.end(device, now_ms, Closed::Unreachable);
-            return;
+            return true;
         }
         let mut nonce = [0; 8];
         if ports::random(&mut nonce) {
@@ -168,10 +181,11 @@ impl Transport {
         }
         let again_at_ms = now_ms + START_PATIENCE_MS;
         self.phase = Phase::Starting { again_at_ms, tries_left: tries_left - 1 };
+        false
     }
 
-    /// Does what the device wants. True if something began, so that the loop must not sleep.
-    pub fn obey(&mut self, wants: Wants) -> bool {
+    /// Does what the device wants.
+    pub fn obey(&mut self, wants: Wants) {
         match (wants, self.phase) {
             (Wants::Connect { .. }, Phase::Closed) => {
                 say(&[Part::Text("uplink: connecting")]);
@@ -180,9 +194,8 @@ impl Transport {
             (Wants::Disconnect, Phase::Open | Phase::Starting { .. }) => {
                 self.phase = Phase::Closing;
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     /// When the line itself has something to do.
