@@ -68,6 +68,6 @@ impl PrepareError {
 
 impl From<wasmparser::BinaryReaderError> for PrepareError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        PrepareError::Invalid { reason: error.message().to_owned(), offset: error.offset() as u64 }
+        PrepareError::Invalid { reason: error.message().to_owned(), offset: error.offset() }
     }
 }

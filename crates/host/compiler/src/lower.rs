@@ -232,6 +232,11 @@ impl Lowering<'_, '_> {
                 }
                 None => self.operator(operator)?,
             }
+            let home = u32::from(self.next_home());
+            if home > FRAME_SLOTS_MAX {
+                let what = "slots of one frame";
+                return Err(PrepareError::limit(what, home.into(), FRAME_SLOTS_MAX.into()));
+            }
         }
         Ok(source)
     }

@@ -224,10 +224,10 @@ impl Lowering<'_, '_> {
                 let mut behind = Label::default();
                 self.branch_unless(condition, &mut behind);
                 let holds = self.holds;
-                if let Some(result) = self.stack.last().copied() {
-                    if result.value != Value::Accumulator {
-                        self.load_copy(result);
-                    }
+                if let Some(result) = self.stack.last().copied()
+                    && result.value != Value::Accumulator
+                {
+                    self.load_copy(result);
                 }
                 let mut end = std::mem::take(&mut self.control[at].end);
                 self.assembler.emit_branch(Opcode::Branch as u8, &[], &mut end);

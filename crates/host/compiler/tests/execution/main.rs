@@ -1,7 +1,9 @@
 //! Prepared modules, executed: what they compute, what they cost, and how they end.
 mod differential;
 mod guest;
+mod imports;
 mod mutation;
 mod programs;
+mod refusals;
 mod spec;
 mod stopping;
