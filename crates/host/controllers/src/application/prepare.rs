@@ -254,7 +254,11 @@ fn revision(
     };
     let mut revision = ApplicationRevision::new(&format!("{}-{generation}", app.name_any()), spec);
     revision.metadata.namespace = app.namespace();
-    revision.metadata.owner_references = app.controller_owner_ref(&()).map(|owner| vec![owner]);
+    let owner = app.controller_owner_ref(&());
+    revision.metadata.owner_references = owner.map(|mut owner| {
+        owner.block_owner_deletion = Some(true);
+        vec![owner]
+    });
     revision.labels_mut().insert(LABEL_APPLICATION.to_owned(), app.name_any());
     revision
 }
