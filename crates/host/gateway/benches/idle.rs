@@ -62,7 +62,7 @@ fn tell(platform: &Platform, authority: &Authority) -> Value {
 }
 
 /// A gateway as [`tell`] describes it.
-async fn gateway_from(told: &serde_json::Value) -> (Running, CancellationToken) {
+async fn gateway_from(told: &Value) -> (Running, CancellationToken) {
     let bytes = |field: &str| BASE64.decode(told[field].as_str().expect("a text")).expect("Base64");
     let kubeconfig = told["kubeconfig"].as_str().expect("a text");
     let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ObjectMeta, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt as _};
 use rcgen::{
@@ -22,7 +21,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wasmbed_apiserver::ApiServer;
-use wasmbed_crds::application_revision::{ApplicationRef, ApplicationRevisionSpec, Needs};
+use wasmbed_crds::application_revision::{
+    ApplicationRef, ApplicationRevisionSpec, Needs, RevisionTemplate,
+};
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway};
 use wasmbed_gateway::{Config, Limits, LiveConfig, Running, ServerIdentity};
 use wasmbed_model::ids::{parse_uid, sha256};
@@ -31,7 +32,7 @@ use wasmbed_wire::{AppId, Digest};
 
 use crate::peer::{DeviceKey, PATIENCE, Peer, SERVER_NAME};
 
-pub const NAMESPACE: &str = "fleet";
+pub const NAMESPACE: &str = "default";
 pub const GATEWAY: &str = "edge";
 pub const PROCESS: &str = "edge-0";
 
@@ -172,10 +173,6 @@ impl Platform {
         }];
         let api = ApiServer::start(config).await.expect("an API server");
         let client = api.client();
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        let metadata = ObjectMeta { name: Some(NAMESPACE.to_owned()), ..ObjectMeta::default() };
-        let namespace = Namespace { metadata, ..Namespace::default() };
-        namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace");
         let platform = Self { client, api: Some(api), data_dir };
         platform.apply_gateway(json!({})).await;
         platform
@@ -279,11 +276,17 @@ impl Harness {
     }
 
     pub async fn start_with(limits: Limits) -> Self {
-        let platform = Platform::start().await;
         let fleet = Authority::new("fleet");
+        let leaf = fleet.leaf();
+        Self::start_showing(leaf, fleet, limits).await
+    }
+
+    /// A gateway that shows `leaf` to devices.
+    pub async fn start_showing(leaf: ServerIdentity, fleet: Authority, limits: Limits) -> Self {
+        let platform = Platform::start().await;
         let front_proxy = Authority::new("front proxy");
         let live_authority = Authority::new("live");
-        let (leaf, leaf_seen) = watch::channel(Arc::new(fleet.leaf()));
+        let (leaf, leaf_seen) = watch::channel(Arc::new(leaf));
         let server = live_authority.issue("localhost", ExtendedKeyUsagePurpose::ServerAuth);
         let (live_leaf, live_leaf_seen) = watch::channel(Arc::new(server));
         let config = Config {
@@ -367,7 +370,18 @@ impl Harness {
 
     /// An application that devices with the label `site=lab` shall run, with its revision.
     pub async fn application(&self, name: &str, image: &[u8], arena_bytes: i64) -> AppId {
-        let digest = self.store.write(image).expect("memory");
+        let sign = |_| (vec![1; 200], [2; 64]);
+        self.signed_application(name, image, arena_bytes, sign).await
+    }
+
+    /// The same, with the manifest and signature that `sign` makes for its id.
+    pub async fn signed_application(
+        &self,
+        name: &str,
+        image: &[u8],
+        arena_bytes: i64,
+        sign: impl FnOnce(AppId) -> (Vec<u8>, [u8; 64]),
+    ) -> AppId {
         let application: Application = serde_json::from_value(json!({
             "apiVersion": "wasmbed.github.io/v1alpha1",
             "kind": "Application",
@@ -382,22 +396,25 @@ impl Harness {
         let application =
             applications.create(&PostParams::default(), &application).await.expect("created");
         let uid = application.uid().expect("made by the server");
+        let app = parse_uid(&uid).expect("a UUID");
+        let digest = self.store.write(image).expect("memory");
+        let (manifest, signature) = sign(app);
         let revision = ApplicationRevision::new(
             &format!("{name}-1"),
             ApplicationRevisionSpec {
-                application_ref: ApplicationRef { name: name.to_owned(), uid: uid.clone() },
+                application_ref: ApplicationRef { name: name.to_owned(), uid },
                 generation: 1,
-                template: wasmbed_crds::application_revision::RevisionTemplate {
+                template: RevisionTemplate {
                     image: application.spec.image.clone(),
-                    ..Default::default()
+                    ..RevisionTemplate::default()
                 },
                 module_digest: "0".repeat(64),
                 image_digest: digest.to_string(),
                 image_bytes: i64::try_from(image.len()).expect("small"),
                 image_format: 1,
                 needs: Needs { arena_bytes, slot_bytes: 1_000, ..Needs::default() },
-                manifest: BASE64.encode([1; 200]),
-                signature: BASE64.encode([2; 64]),
+                manifest: BASE64.encode(manifest),
+                signature: BASE64.encode(signature),
             },
         );
         let revisions: Api<ApplicationRevision> = self.api();
@@ -405,7 +422,7 @@ impl Harness {
         let status = json!({ "status": { "targetRevision": format!("{name}-1") } });
         let patch = Patch::Merge(status);
         applications.patch_status(name, &PatchParams::default(), &patch).await.expect("patched");
-        parse_uid(&uid).expect("a UUID")
+        app
     }
 }
 

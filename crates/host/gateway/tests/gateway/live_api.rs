@@ -24,7 +24,7 @@ use crate::peer::{DeviceKey, PATIENCE, Peer};
 const ROOT: &str = "/apis/live.wasmbed.github.io/v1alpha1";
 
 /// A client of the live API, with or without a certificate.
-struct Caller<'a> {
+pub struct Caller<'a> {
     harness: &'a Harness,
     certificate: Option<(&'a Authority, &'a str)>,
     user: Option<&'a str>,
@@ -32,7 +32,7 @@ struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// As the API server calls.
-    fn proxy(harness: &'a Harness) -> Self {
+    pub fn proxy(harness: &'a Harness) -> Self {
         let certificate = Some((&harness.front_proxy, "front-proxy-client"));
         Self { harness, certificate, user: Some("jane") }
     }
@@ -69,20 +69,24 @@ impl<'a> Caller<'a> {
         Some((response.status(), response.into_body()))
     }
 
-    async fn text(&self, method: Method, path: &str) -> (u16, String) {
+    pub async fn text(&self, method: Method, path: &str) -> (u16, String) {
         let (status, body) = self.call(method, path).await.expect("an answer");
         let body = timeout(PATIENCE, body.collect()).await.expect("in time").expect("a body");
         (status.as_u16(), String::from_utf8(body.to_bytes().to_vec()).expect("text"))
     }
 
-    async fn json(&self, method: Method, path: &str) -> (u16, Value) {
+    pub async fn json(&self, method: Method, path: &str) -> (u16, Value) {
         let (status, text) = self.text(method, path).await;
         (status, serde_json::from_str(&text).expect("JSON"))
     }
 }
 
 fn device_path(key: &DeviceKey, rest: &str) -> String {
-    format!("{ROOT}/namespaces/fleet/devices/{}/{rest}", key.device_name())
+    path_of(&key.device_name(), rest)
+}
+
+pub fn path_of(device: &str, rest: &str) -> String {
+    format!("{ROOT}/namespaces/default/devices/{device}/{rest}")
 }
 
 async fn log(peer: &mut Peer, app: AppId, sequence: u32, text: &str) {
@@ -164,10 +168,10 @@ async fn the_group_lists_its_resources_and_refuses_the_rest_as_a_status() {
     let _peer = harness.enrolled(&key).await;
     let known = |rest: &str| device_path(&key, rest);
     let unknown = device_path(&DeviceKey::generate(), "log");
-    let elsewhere = known("log").replace("namespaces/fleet", "namespaces/other");
+    let elsewhere = known("log").replace("namespaces/default", "namespaces/other");
     let cases = [
         (Method::GET, "/openapi/v2".to_owned(), 404, "NotFound"),
-        (Method::GET, format!("{ROOT}/namespaces/fleet/devices"), 404, "NotFound"),
+        (Method::GET, format!("{ROOT}/namespaces/default/devices"), 404, "NotFound"),
         (Method::GET, unknown, 404, "NotFound"),
         (Method::GET, elsewhere, 404, "NotFound"),
         (Method::POST, known("log"), 405, "MethodNotAllowed"),
@@ -435,7 +439,7 @@ async fn probes_and_metrics_show_counts_and_nothing_of_the_devices() {
     ] {
         assert!(metrics.contains(line), "{line} is missing from {metrics}");
     }
-    let secrets = ["confidential", "fleet", "d-", "host", &key.device_name()];
+    let secrets = ["confidential", "edge", "d-", "host", &key.device_name()];
     let body = metrics.split_once("\r\n\r\n").expect("a body").1;
     for secret in secrets {
         assert!(!body.contains(secret), "{secret} is in the metrics: {body}");

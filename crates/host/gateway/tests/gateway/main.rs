@@ -1,5 +1,6 @@
 //! A whole gateway against an API server in the same process and devices in software.
 
+mod device;
 mod enrollment;
 mod harness;
 mod hostile;

@@ -25,7 +25,7 @@ use wasmbed_wire::{
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The name that the gateway's leaf carries in these tests.
-pub const SERVER_NAME: &str = "edge.fleet";
+pub const SERVER_NAME: &str = "edge.default";
 
 /// A device's key.
 pub struct DeviceKey {
@@ -77,7 +77,7 @@ pub const HELLO: Hello<'static> = Hello {
     boot_count: 1,
     reset_reason: ResetReason::PowerOn,
     fault: None,
-    namespace: "fleet",
+    namespace: "default",
     image_format: 1,
     last_epoch: 0,
 };
