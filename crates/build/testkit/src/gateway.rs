@@ -29,12 +29,14 @@ const FRAGMENT_BYTES: usize = 495;
 const UNIX_MS: u64 = 1_795_305_600_000;
 
 /// What the gateway answers to the first message.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Reply {
     /// Welcome for known keys, EnrollRequired for others.
     Usual,
     /// Refused.
     Refuse(RefusedReason, u32),
+    /// These bytes, whatever they are.
+    Bytes(Vec<u8>),
 }
 
 /// The gateway.
@@ -133,6 +135,13 @@ impl Gateway {
         }
     }
 
+    /// Sends these bytes as they are, in whatever phase the session is.
+    pub fn say_bytes(&mut self, bytes: &[u8]) {
+        if let Some(session) = self.session.as_mut() {
+            session.tls.writer().write_all(bytes).expect("memory takes all");
+        }
+    }
+
     /// Whether a session stands.
     pub fn has_session(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.is_welcome && !session.is_over)
@@ -215,7 +224,8 @@ impl Gateway {
     }
 
     fn answer_hello(&mut self) {
-        match self.reply {
+        match self.reply.clone() {
+            Reply::Bytes(bytes) => self.say_bytes(&bytes),
             Reply::Refuse(reason, retry_ms) => self.refuse(reason, retry_ms),
             Reply::Usual if self.enrolled.contains(&self.peer_key()) => self.welcome(),
             Reply::Usual => {

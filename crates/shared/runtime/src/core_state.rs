@@ -21,6 +21,7 @@ use crate::store::{self, BootRecord, ProvisioningBytes};
 pub struct Refusal {
     pub is_held: bool,
     pub is_report_due: bool,
+    pub at_ms: u64,
     pub app: AppId,
     pub generation: u64,
     pub digest: Option<Digest>,
@@ -33,6 +34,7 @@ impl Refusal {
     const NONE: Self = Self {
         is_held: false,
         is_report_due: false,
+        at_ms: 0,
         app: AppId([0; 16]),
         generation: 0,
         digest: None,
@@ -100,6 +102,8 @@ pub struct Core<'a, const GUESTS: usize> {
     pub revision: u64,
     pub install: Install,
     pub loader: Loader,
+    /// When the current step began.
+    pub now_ms: u64,
     /// Which guest is looked at first for the next slice.
     pub turn: usize,
     /// Slots whose guest shall not run, as kept in the journal.
@@ -128,6 +132,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
             revision: 0,
             install: Install::NONE,
             loader: Loader::idle(),
+            now_ms: 0,
             turn: 0,
             stopped: 0,
             results: [CommandEntry::NONE; limits::COMMAND_RESULTS],
@@ -194,6 +199,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
             *refusal = Refusal {
                 is_held: true,
                 is_report_due: true,
+                at_ms: self.now_ms,
                 app,
                 generation,
                 digest,

@@ -168,6 +168,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         let Some(key) = key.as_ref() else {
             return Next { wake_at_ms: u64::MAX, wants: Wants::Nothing };
         };
+        core.now_ms = now_ms;
         let was_ready = session.phase == Phase::Ready;
         let has_more = session.step(core, key, now_ms, platform);
         if was_ready && session.phase != Phase::Ready {
@@ -175,6 +176,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         }
         core.work(now_ms, platform);
         if session.phase == Phase::Ready {
+            core.retry_storage();
             core.reconcile(platform);
             core.repeat_request(now_ms);
         }

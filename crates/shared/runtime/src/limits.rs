@@ -59,8 +59,9 @@ pub const STALL_MS_MAX: u64 = 30_000;
 /// Longest wait for a connection that the transport was asked for.
 pub const CONNECT_MS_MAX: u64 = 30_000;
 
-/// How long a closing session may take to send its last bytes.
-pub const CLOSE_MS_MAX: u64 = 1_000;
+/// How long the transport may take to send the last bytes and close; after it, the connection is
+/// taken for lost.
+pub const CLOSE_MS_MAX: u64 = 5_000;
 
 /// Longest time without an answer to an install request before it is sent again.
 pub const INSTALL_ANSWER_MS_MAX: u64 = 5_000;
@@ -76,6 +77,10 @@ pub const RESTART_MS_MIN: u32 = 1_000;
 
 /// Longest wait before a guest that failed is started again.
 pub const RESTART_MS_MAX: u32 = 300_000;
+
+/// Wait before an image is taken again that the storage failed to keep. Chosen: a flash server that
+/// restarts is back in a few seconds.
+pub const STORAGE_RETRY_MS: u64 = 30_000;
 
 /// A guest that ran this long without failing is healthy: its back-off starts anew and the image
 /// before it may go. Chosen: an error that shows at start shows within it.

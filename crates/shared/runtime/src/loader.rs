@@ -201,6 +201,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         line.id(&guest.app.0).text(" refused: ").text(refused.reason.name()).show(platform);
         if guest.previous.is_some() {
             self.roll_back(index, now_ms, platform);
+        } else if refused.reason == GuestReason::StorageFailed {
+            // The storage may be back later; what it holds then is checked again.
+            guest.stage = Stage::BackOff { retry_at_ms: now_ms + limits::STORAGE_RETRY_MS };
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::console::Line;
 use crate::core_state::{Core, Desired};
 use crate::guests::{Detail, Guest, Stage};
 use crate::install::Phase;
+use crate::limits;
 use crate::platform::Platform;
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
@@ -198,6 +199,15 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 GuestReason::ArenaTooSmall | GuestReason::TooManyGuests | GuestReason::NoImageSlot
             );
             refusal.is_held &= !is_freed;
+        }
+    }
+
+    /// A storage that failed may be back: what it did not keep is tried again after a while.
+    pub fn retry_storage(&mut self) {
+        for refusal in &mut self.refusals {
+            let is_over = refusal.reason == GuestReason::StorageFailed
+                && self.now_ms >= refusal.at_ms + limits::STORAGE_RETRY_MS;
+            refusal.is_held &= !is_over;
         }
     }
 

@@ -118,7 +118,7 @@ impl Session {
             Phase::Connecting => limits::CONNECT_MS_MAX,
             Phase::Handshake => limits::HANDSHAKE_MS_MAX,
             Phase::Hello | Phase::Enrolling => limits::ANSWER_MS_MAX,
-            Phase::Closing => return None,
+            Phase::Closing => limits::CLOSE_MS_MAX,
             Phase::Ready => {
                 let stall = self.progress_at_ms + limits::STALL_MS_MAX;
                 let is_waiting = !self.tls.outgoing().is_empty();
@@ -198,7 +198,12 @@ impl Session {
                 }
                 return false;
             }
-            Phase::Closing => return false,
+            Phase::Closing => {
+                if self.is_late(now_ms) {
+                    self.lost(now_ms);
+                }
+                return false;
+            }
             Phase::Connected => return self.start_tls(now_ms, platform),
             Phase::Handshake | Phase::Hello | Phase::Enrolling | Phase::Ready => {
                 return self.talk(core, key, now_ms, platform);
