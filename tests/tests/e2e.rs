@@ -37,7 +37,7 @@ fn an_application_is_deployed_logs_updates_stops_and_is_removed() {
     let before = platform.get("application/app")["status"]["currentRevision"].clone();
     let module = sampler();
     let mut update = modules::application("app", &module, &modules::digest(&module), "board");
-    update["items"][1]["spec"]["capabilities"] = serde_json::json!(["telemetry"]);
+    update["items"][1]["spec"]["capabilities"] = serde_json::json!(["log", "timer", "telemetry"]);
     platform.apply(&update);
     platform.wait("application/app", "condition=Ready");
     let after = platform.get("application/app")["status"]["currentRevision"].clone();

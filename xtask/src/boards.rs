@@ -14,10 +14,8 @@ pub struct Board {
     pub name: String,
     /// Rust target.
     pub target: String,
-    /// First address of RAM.
-    pub ram_origin: u32,
-    /// Bytes of RAM.
-    pub ram_bytes: u32,
+    /// Bytes of RAM shared by all guests.
+    pub guest_arena_bytes: u32,
 }
 
 /// Every board of the catalog.
@@ -25,8 +23,7 @@ pub fn all() -> Result<Vec<Board>> {
     let board = |board: &wasmbed_catalog::Board| Board {
         name: board.name.to_owned(),
         target: board.target.to_owned(),
-        ram_origin: board.ram.origin,
-        ram_bytes: board.ram.bytes,
+        guest_arena_bytes: board.guests.arena_bytes,
     };
     Ok(wasmbed_catalog::BOARDS.iter().map(board).collect())
 }
@@ -70,22 +67,8 @@ pub fn build(board: &Board) -> Result<PathBuf> {
     let folder = paths::boards().join(&board.name);
     std::fs::create_dir_all(&folder)?;
     copy_if_changed(&built.join("wasmbed-firmware"), &folder.join("firmware.elf"))?;
-    let blob = newest_blob(&built)?;
-    copy_if_changed(&blob, &folder.join("board.dtb"))?;
+    copy_if_changed(&built.join("wasmbed-firmware.dtb"), &folder.join("board.dtb"))?;
     Ok(folder)
-}
-
-/// The device tree blob that the build script of this very build wrote.
-fn newest_blob(built: &std::path::Path) -> Result<PathBuf> {
-    let mut blobs = Vec::new();
-    for entry in std::fs::read_dir(built.join("build"))?.flatten() {
-        let blob = entry.path().join("out/board.dtb");
-        if let Ok(modified) = std::fs::metadata(&blob).and_then(|data| data.modified()) {
-            blobs.push((modified, blob));
-        }
-    }
-    blobs.sort();
-    blobs.pop().map(|(_, blob)| blob).context("the firmware's build script wrote no board.dtb")
 }
 
 /// Replaces a file in one step, so that a running emulator keeps the one it has mapped.

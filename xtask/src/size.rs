@@ -1,7 +1,7 @@
 //! Flash, static RAM and stack of each board's firmware, read from its ELF file.
 
 use anyhow::{Context, Result};
-use object::{Object, ObjectSegment, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol};
 use serde_json::{Value, json};
 
 use crate::boards::{self, Board};
@@ -58,7 +58,8 @@ pub fn over_budget(board: &Board) -> Result<Vec<String>> {
     let figures = [("flash_bytes", size.flash_bytes), ("static_ram_bytes", size.static_ram_bytes)];
     for (name, value) in figures {
         let limit = budget
-            .get(name)
+            .get("limits")
+            .and_then(|limits| limits.get(name))
             .and_then(toml::Value::as_integer)
             .with_context(|| format!("boards/{}/budget.toml has no {name}", board.name))?;
         if i64::try_from(value)? > limit {
@@ -68,27 +69,31 @@ pub fn over_budget(board: &Board) -> Result<Vec<String>> {
     Ok(findings)
 }
 
+/// Sections that are in flash; the linker script of the boards names them.
+const FLASH: [&str; 4] = [".vector_table", ".text", ".rodata", ".data"];
+/// Sections that are in RAM for the whole run, the guest arena among them.
+const STATIC: [&str; 3] = [".data", ".bss", ".uninit"];
+/// Absolute symbols whose addresses are the bytes reserved for each stack.
+const STACKS: [&str; 2] = ["_loop_stack_bytes", "_interrupt_stack_bytes"];
+
 fn measure(board: &Board) -> Result<Size> {
     let path = paths::boards().join(&board.name).join("firmware.elf");
     let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     let elf = object::File::parse(&*bytes).with_context(|| format!("parse {}", path.display()))?;
-    let ram = u64::from(board.ram_origin)..u64::from(board.ram_origin) + u64::from(board.ram_bytes);
-    let flash_bytes = elf.segments().map(|segment| segment.file_range().1).sum();
-    let mut static_end = ram.start;
-    for segment in elf.segments().filter(|segment| ram.contains(&segment.address())) {
-        static_end = static_end.max(segment.address() + segment.size());
+    let sum = |names: &[&str]| -> u64 {
+        let named = names.iter().filter_map(|name| elf.section_by_name(name));
+        named.map(|section| section.size()).sum()
+    };
+    let mut stack_bytes = 0;
+    for name in STACKS {
+        let symbol = elf.symbols().find(|symbol| symbol.name() == Ok(name));
+        stack_bytes += symbol.with_context(|| format!("no symbol {name}"))?.address();
     }
-    let symbol = |name: &str| elf.symbols().find(|symbol| symbol.name() == Ok(name));
-    // The linker script's own marks: cortex-m-rt places the heap start behind all statics.
-    if let Some(end) = symbol("__sheap") {
-        static_end = static_end.max(end.address());
-    }
-    let guest_arena_bytes = symbol("GUEST_ARENA").map_or(0, |symbol| symbol.size());
-    let stack_top = symbol("_stack_start").map_or(ram.end, |symbol| symbol.address());
+    let guest_arena_bytes = u64::from(board.guest_arena_bytes);
     Ok(Size {
-        flash_bytes,
-        static_ram_bytes: static_end - ram.start - guest_arena_bytes,
-        stack_bytes: stack_top.saturating_sub(static_end),
+        flash_bytes: sum(&FLASH),
+        static_ram_bytes: sum(&STATIC) - guest_arena_bytes,
+        stack_bytes,
         guest_arena_bytes,
     })
 }

@@ -148,7 +148,6 @@ fn cargo_test(arguments: &[&str], environment: &[(&str, std::ffi::OsString)]) ->
         .env("WASMBED_BIN", paths::wasmbed())
         .env("WASMBED_BOARDS", paths::boards())
         .env("WASMBED_GUESTS", paths::guests())
-        .env("RUSTFLAGS", std::env::var("RUSTFLAGS").unwrap_or_default())
         .stdout(Stdio::piped());
     for (name, value) in environment {
         command.env(name, value);

@@ -67,10 +67,23 @@ fn json(object: &mut Value, document: &Value) -> Result<(), Refusal> {
     }
     let operations: json_patch::Patch = serde_json::from_value(document.clone())
         .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
-    json_patch::patch(object, &operations).map_err(|error| {
+    let needed = operations.0.iter().filter(|operation| !tests_for_absence(operation, object));
+    let needed: Vec<_> = needed.cloned().collect();
+    json_patch::patch(object, &needed).map_err(|error| {
         let message = "the server rejected our request due to an error in our request";
         Refusal::new(422, "Invalid", format!("{message}: {error}"))
     })
+}
+
+/// Whether an operation tests that there is nothing where there is nothing. Kubernetes takes an
+/// absent field for null there, and clients rely on it to add the first finalizer.
+fn tests_for_absence(operation: &json_patch::PatchOperation, object: &Value) -> bool {
+    match operation {
+        json_patch::PatchOperation::Test(test) => {
+            test.value.is_null() && object.pointer(test.path.as_str()).is_none()
+        }
+        _ => false,
+    }
 }
 
 /// Merges by the list types of the schema, which stand in for Kubernetes' patch strategies.

@@ -1,5 +1,6 @@
 //! The command line, as kubectl's users expect it.
 
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -18,7 +19,7 @@ pub struct Arguments {
 #[derive(Args, Clone)]
 pub struct Scope {
     /// Kubeconfig file; else $KUBECONFIG, else the one `wasmbed up` wrote, else ~/.kube/config.
-    #[arg(long, global = true, env = "WASMBED_KUBECONFIG", value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig.
     #[arg(long, global = true, value_name = "NAME")]
@@ -52,6 +53,16 @@ pub enum Command {
     Ping(Target),
     /// Show the counters of a device's last heartbeat.
     Counters(Target),
+    /// Run the whole platform on this machine.
+    Up(Up),
+    /// Run one role of the platform.
+    Serve(Serve),
+    /// Write what a device must know before it may talk into its flash.
+    Provision(Provision),
+    /// List, issue and rotate keys and certificates.
+    Certs(Certs),
+    /// Look at everything a platform needs, and say what to do about what is wrong.
+    Doctor(Doctor),
     /// Print a completion script for a shell.
     Completion(Completion),
     /// Show the versions of this program and of the API server.
@@ -227,4 +238,153 @@ pub struct Version {
     /// Only this program's version; ask no server.
     #[arg(long)]
     pub client: bool,
+}
+
+/// What `up` and every role share.
+#[derive(Args, Clone)]
+pub struct Settings {
+    /// Folder of everything that is kept; else the user's state folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder with the firmware of each board.
+    #[arg(long, env = "WASMBED_BOARDS", value_name = "DIR")]
+    pub boards: Option<PathBuf>,
+    /// Write every frame on a virtual cable to `wire.pcap` beside the board's flash.
+    #[arg(long)]
+    pub capture: bool,
+    /// Name of the Gateway object.
+    #[arg(long, default_value = "gateway", value_name = "NAME")]
+    pub gateway: String,
+    /// Where devices connect; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub gateway_address: SocketAddr,
+    /// Where the API server connects for live data.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub live_address: SocketAddr,
+    /// Where probes and Prometheus connect.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub health_address: SocketAddr,
+}
+
+#[derive(Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Where the embedded API server listens; port 0 takes a free one. Not with --kubeconfig.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub api_address: SocketAddr,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// The role.
+    #[arg(value_enum)]
+    pub role: Role,
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Where the embedded API server listens.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub api_address: SocketAddr,
+}
+
+/// One service of the platform.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Role {
+    /// The embedded API server.
+    Apiserver,
+    /// Where devices connect.
+    Gateway,
+    /// Prepares, signs and adds up.
+    Controllers,
+    /// Boots VirtualDevices.
+    Qemu,
+}
+
+/// A Gateway and its namespace.
+#[derive(Args, Clone)]
+pub struct GatewayName {
+    /// Name of the Gateway.
+    #[arg(long, default_value = "gateway", value_name = "NAME")]
+    pub gateway: String,
+    /// Its namespace.
+    #[arg(long = "gateway-namespace", default_value = "default", value_name = "NAME")]
+    pub namespace: String,
+}
+
+#[derive(Args)]
+pub struct Provision {
+    /// File of the flash; made if it does not exist.
+    #[arg(long, value_name = "FILE")]
+    pub flash: PathBuf,
+    /// Board that the flash belongs to.
+    #[arg(long, value_name = "NAME")]
+    pub board: String,
+    /// Address and port of the gateway, as the device reaches it.
+    #[arg(long, value_name = "IPV4:PORT")]
+    pub address: SocketAddrV4,
+    #[command(flatten)]
+    pub gateway: GatewayName,
+    /// File with the enrolment token, or - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The device's own address on a network without DHCP, and its router.
+    #[arg(long, value_name = "IPV4/BITS[,ROUTER]")]
+    pub station: Option<String>,
+    /// Folder with the keys of the fleet; else the user's state folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Certs {
+    /// Folder with the keys of the fleet; else the user's state folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: CertsCommand,
+}
+
+#[derive(Subcommand)]
+pub enum CertsCommand {
+    /// Show all keys and certificates, without the private parts.
+    List {
+        /// Form of the output: json.
+        #[arg(short, long, value_name = "FORMAT")]
+        output: Option<String>,
+    },
+    /// Make a gateway's certificate, if it has none that is good.
+    Issue(GatewayName),
+    /// Make a key and its certificate anew.
+    Rotate {
+        /// Which.
+        #[arg(value_enum)]
+        what: Rotatable,
+        #[command(flatten)]
+        gateway: GatewayName,
+    },
+}
+
+/// What can be made anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Rotatable {
+    /// The certificate that devices see.
+    Gateway,
+    /// The certificate that the API server sees.
+    LiveServer,
+    /// The certificate that the API server shows.
+    FrontProxy,
+    /// The key that devices pin for gateways.
+    FleetCa,
+    /// The key that devices pin for images.
+    ImageSigner,
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Form of the output: json.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+    /// Folder with the firmware of each board.
+    #[arg(long, env = "WASMBED_BOARDS", value_name = "DIR")]
+    pub boards: Option<PathBuf>,
 }

@@ -2,16 +2,20 @@
 
 mod apply;
 mod arguments;
+mod certs;
 mod client;
 mod create;
 mod delete;
 mod describe;
+mod doctor;
 mod documents;
 mod get;
 mod kinds;
 mod logs;
 mod operate;
 mod output;
+mod platform;
+mod provision;
 mod table;
 mod version;
 mod wait;
@@ -55,6 +59,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reboot(target) => operate::reboot(&scope, &target).await,
         Command::Ping(target) => operate::ping(&scope, &target).await,
         Command::Counters(target) => operate::counters(&scope, &target).await,
+        Command::Up(up) => platform::up::run(&scope, &up).await,
+        Command::Serve(serve) => platform::serve::run(&scope, &serve).await,
+        Command::Provision(provision) => provision::run(&provision),
+        Command::Certs(certs) => certs::run(&certs),
+        Command::Doctor(doctor) => doctor::run(&scope, &doctor).await,
         Command::Completion(completion) => {
             completion.print();
             Ok(ExitCode::SUCCESS)

@@ -1,0 +1,82 @@
+//! The gateway role: certificates that follow their store, and the Gateway object.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kube::api::{Api, PostParams};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use wasmbed_crds::gateway::Endpoint;
+use wasmbed_crds::{Gateway, GatewaySpec};
+use wasmbed_gateway::ServerIdentity;
+use wasmbed_pki::{Fleet, Identity};
+
+/// How often the stores are asked for newer certificates: a rotation shows within this time.
+const IDENTITY_PERIOD: Duration = Duration::from_secs(10);
+
+/// Makes the Gateway object where there is none; an existing one belongs to its author.
+pub async fn ensure_object(
+    client: &kube::Client,
+    namespace: &str,
+    name: &str,
+    address: SocketAddr,
+) -> Result<()> {
+    let api: Api<Gateway> = Api::namespaced(client.clone(), namespace);
+    if api.get_opt(name).await.context("read the Gateway")?.is_some() {
+        return Ok(());
+    }
+    let spec = GatewaySpec {
+        endpoint: Endpoint { host: address.ip().to_string(), port: i32::from(address.port()) },
+        heartbeat_timeout_seconds: 30,
+        sessions_max: 10_000,
+        ..Default::default()
+    };
+    let object = Gateway::new(name, spec);
+    match api.create(&PostParams::default(), &object).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error).context("make the Gateway"),
+    }
+}
+
+/// What the gateway shows, from a key and its certificate.
+pub fn server_identity(identity: &Identity) -> ServerIdentity {
+    ServerIdentity {
+        certificates: vec![CertificateDer::from(identity.certificate().der.clone())],
+        key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key_der().to_vec())),
+    }
+}
+
+/// A certificate that is read again now and then, so that renewal and rotation need no restart.
+pub fn follow(
+    fleet: Arc<Fleet>,
+    shutdown: CancellationToken,
+    read: impl Fn(&Fleet) -> Result<Identity> + Send + 'static,
+) -> Result<watch::Receiver<Arc<ServerIdentity>>> {
+    let first = read(&fleet)?;
+    let mut shown = first.certificate().der.clone();
+    let (sender, receiver) = watch::channel(Arc::new(server_identity(&first)));
+    tokio::spawn(async move {
+        let mut period = tokio::time::interval(IDENTITY_PERIOD);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = period.tick() => {}
+            }
+            match read(&fleet) {
+                Ok(identity) if identity.certificate().der != shown => {
+                    shown = identity.certificate().der.clone();
+                    if sender.send(Arc::new(server_identity(&identity))).is_err() {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => tracing::error!("{error:#}"),
+            }
+        }
+    });
+    Ok(receiver)
+}
