@@ -54,11 +54,16 @@ impl Device {
         Self { client, key: Key::from_seed(&[0x5e; 32]), pins: pins.to_vec(), now_unix: Some(NOW) }
     }
 
-    /// Steps until there is nothing left to do.
-    pub fn settle(&mut self) {
+    /// One step. Whether it did anything.
+    pub fn step(&mut self) -> bool {
         let config =
             Config { key: &self.key, pins: &self.pins, server_name: NAME, alpn: PROTOCOLS };
-        while self.client.step(&config, self.now_unix) {}
+        self.client.step(&config, self.now_unix)
+    }
+
+    /// Steps until there is nothing left to do.
+    pub fn settle(&mut self) {
+        while self.step() {}
     }
 
     /// Takes `bytes`, in pieces of at most `piece` bytes, until the session wants no more.

@@ -7,5 +7,6 @@ mod hostile;
 mod leaf;
 mod mutations;
 mod openssl_peer;
+mod orders;
 mod rustls_peer;
 mod server;

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -65,14 +66,14 @@ impl ClientCertVerifier for OneDevice {
     }
 }
 
-/// A gateway's connection. `record_bytes` is the most it puts in a record, header included in the
+/// A gateway's configuration. `record_bytes` is the most it puts in a record, header included in the
 /// way rustls counts.
-fn server(
+fn server_config(
     fleet: &Fleet,
     device: &[u8; 32],
     record_bytes: usize,
     tickets: usize,
-) -> ServerConnection {
+) -> ServerConfig {
     let provider = CryptoProvider::clone(&aws_lc_rs::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
@@ -87,6 +88,17 @@ fn server(
     config.max_fragment_size = Some(record_bytes);
     config.send_tls13_tickets = tickets;
     config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    config
+}
+
+/// A gateway's connection.
+fn server(
+    fleet: &Fleet,
+    device: &[u8; 32],
+    record_bytes: usize,
+    tickets: usize,
+) -> ServerConnection {
+    let config = server_config(fleet, device, record_bytes, tickets);
     ServerConnection::new(Arc::new(config)).unwrap()
 }
 
@@ -308,4 +320,110 @@ fn a_new_session_starts_in_the_place_of_the_old_one() {
         check_open(&mut device, &mut server, 4096);
     }
     count(6);
+}
+
+/// Moves a random number of bytes one way or does a random number of steps.
+fn act(rng: &mut StdRng, device: &mut Device, server: &mut ServerConnection, down: &mut Vec<u8>) {
+    match rng.random_range(0..5) {
+        0 => {
+            let count = rng.random_range(0..=device.client.outgoing().len());
+            let mut up = &device.client.outgoing()[..count];
+            if count > 0 {
+                server.read_tls(&mut up).unwrap();
+                server.process_new_packets().unwrap();
+                device.client.sent(count);
+            }
+        }
+        1 => {
+            let count = rng.random_range(0..=down.len().min(700));
+            let taken = device.client.receive(&down[..count]);
+            down.drain(..taken);
+        }
+        2 => {
+            while server.wants_write() {
+                server.write_tls(down).unwrap();
+            }
+        }
+        _ => {
+            for _ in 0..rng.random_range(0..4) {
+                device.step();
+            }
+        }
+    }
+}
+
+#[test]
+fn data_is_right_whatever_happens_in_whatever_order() {
+    let fleet = Fleet::new(|_| {});
+    let rounds = 150;
+    for seed in 0..rounds {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let record_bytes = rng.random_range(32..=495);
+        let (mut device, mut server) = pair(&fleet, record_bytes, (seed % 3) as usize);
+        let up: Vec<u8> = (0..3000_u32).map(|i| (i * 7) as u8).collect();
+        let (mut down, mut written, mut offered) = (Vec::new(), 0, 0);
+        let (mut seen_up, mut seen_down) = (Vec::new(), Vec::new());
+        for _ in 0..40_000 {
+            act(&mut rng, &mut device, &mut server, &mut down);
+            match rng.random_range(0..40) {
+                0 => device.client.update_keys(),
+                1 if !server.is_handshaking() => server.refresh_traffic_keys().unwrap(),
+                2..8 => {
+                    let end = (written + rng.random_range(0..400)).min(up.len());
+                    written += device.client.write(&up[written..end]);
+                }
+                8..12 if !server.is_handshaking() => {
+                    let end = (offered + rng.random_range(0..480)).min(up.len());
+                    server.writer().write_all(&up[offered..end]).unwrap();
+                    offered = end;
+                }
+                12..20 => {
+                    let data = device.client.plaintext();
+                    let count = rng.random_range(0..=data.len());
+                    seen_down.extend_from_slice(&data[..count]);
+                    device.client.consume(count);
+                }
+                _ => {
+                    let mut chunk = [0; 512];
+                    if let Ok(count) = server.reader().read(&mut chunk) {
+                        seen_up.extend_from_slice(&chunk[..count]);
+                    }
+                }
+            }
+            if seen_up.len() == up.len() && seen_down.len() == up.len() {
+                break;
+            }
+        }
+        assert_eq!(seen_up, up, "seed {seed}");
+        assert_eq!(seen_down, up, "seed {seed}");
+    }
+    count(rounds as usize);
+}
+
+#[cfg(feature = "keylog")]
+#[test]
+fn the_key_log_is_the_one_that_the_server_writes() {
+    #[derive(Debug, Default)]
+    struct Lines(std::sync::Mutex<Vec<(String, Vec<u8>, Vec<u8>)>>);
+    impl rustls::KeyLog for Lines {
+        fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+            let line = (label.to_owned(), client_random.to_vec(), secret.to_vec());
+            self.0.lock().unwrap().push(line);
+        }
+    }
+    let fleet = Fleet::new(|_| {});
+    let mut device = Device::new(&[fleet.pin]);
+    let lines = Arc::new(Lines::default());
+    let mut config = server_config(&fleet, device.key.public(), 495, 0);
+    config.key_log = lines.clone();
+    let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+    check_open(&mut device, &mut server, 4096);
+    let log = device.client.key_log();
+    let ours: Vec<_> = log
+        .lines()
+        .map(|(label, secret)| (label.to_owned(), log.client_random().to_vec(), secret.to_vec()))
+        .collect();
+    assert_eq!(ours.len(), 4);
+    let theirs = lines.0.lock().unwrap();
+    assert!(ours.iter().all(|line| theirs.contains(line)), "{ours:?} {theirs:?}");
 }
