@@ -121,7 +121,7 @@ fn planned_status(
         devices: count(fit.devices),
         needed_arena_bytes: target.map_or(0, |target| target.arena_bytes.into()),
         arena_bytes: fit.budget.arena_bytes.into(),
-        needed_slot_bytes: target.map_or(0, |target| target.slot_bytes.into()),
+        needed_slot_bytes: target.map_or(0, |target| target.image_bytes.into()),
         slot_bytes: fit.budget.slot_bytes.into(),
     });
     ApplicationStatus {

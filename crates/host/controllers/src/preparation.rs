@@ -15,8 +15,6 @@ use crate::compile::{Compiled, compile};
 
 /// Bytes to which everything in a device's arena is aligned.
 const ARENA_ALIGN_BYTES: u64 = 8;
-/// Bytes that a device stores beside the image: a length and a signature, and then the manifest.
-const SLOT_HEAD_BYTES: u64 = 2 + 64;
 /// First bytes of every WebAssembly module.
 const WASM_MAGIC: &[u8] = b"\0asm";
 
@@ -117,7 +115,7 @@ pub fn prepare(
     let signature = signer
         .sign(&manifest)
         .map_err(|error| Refusal::lasting(reasons::TOO_LARGE, error.to_string()))?;
-    let needs = needs(&compiled, manifest.len());
+    let needs = needs(&compiled);
     let Compiled { image, format: image_format, .. } = compiled;
     Ok(Signed { module_digest, image, image_digest, image_format, needs, manifest, signature })
 }
@@ -189,13 +187,11 @@ fn clamp_priority(priority: i32) -> i16 {
     priority.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
-fn needs(compiled: &Compiled, manifest_bytes: usize) -> Needs {
-    let parts = [manifest_bytes as u64, compiled.image.len() as u64, compiled.working_bytes];
+fn needs(compiled: &Compiled) -> Needs {
+    let parts = [compiled.image.len() as u64, compiled.working_bytes];
     let arena: u64 = parts.iter().map(|bytes| bytes.next_multiple_of(ARENA_ALIGN_BYTES)).sum();
-    let slot = SLOT_HEAD_BYTES + manifest_bytes as u64 + compiled.image.len() as u64;
     Needs {
         arena_bytes: arena as i64,
-        slot_bytes: slot as i64,
         code_bytes: compiled.code_bytes as i64,
         memory_bytes: compiled.memory_bytes as i64,
         stack_bytes: compiled.stack_bytes as i64,

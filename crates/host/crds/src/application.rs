@@ -256,8 +256,8 @@ pub struct BoardFit {
     pub needed_arena_bytes: i64,
     /// Bytes of RAM the board has for guests.
     pub arena_bytes: i64,
-    /// Bytes of an image slot that the image and its manifest take.
+    /// Bytes of the image.
     pub needed_slot_bytes: i64,
-    /// Bytes of one image slot of the board.
+    /// Bytes of the longest image that a slot of the board takes.
     pub slot_bytes: i64,
 }

@@ -103,10 +103,8 @@ pub struct RevisionTemplate {
 #[derive(KubeSchema, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Needs {
-    /// Bytes of RAM in all: manifest, image, memory, stack and tables.
+    /// Bytes of RAM in all: image, memory, stack and tables.
     pub arena_bytes: i64,
-    /// Bytes of an image slot: manifest, signature and image.
-    pub slot_bytes: i64,
     /// Bytes of lowered code among them.
     pub code_bytes: i64,
     /// Bytes of linear memory among them.

@@ -75,7 +75,7 @@ pub fn revision(revision: &ApplicationRevision) -> Option<Revision> {
         name: revision.name_any(),
         generation: spec.generation.try_into().ok()?,
         image: ids::parse_digest(&spec.image_digest)?,
-        slot_bytes: spec.needs.slot_bytes.try_into().ok()?,
+        image_bytes: spec.image_bytes.try_into().ok()?,
         image_format: spec.image_format.try_into().ok()?,
         arena_bytes: spec.needs.arena_bytes.try_into().ok()?,
     })

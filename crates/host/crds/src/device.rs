@@ -114,7 +114,7 @@ pub struct DeviceStatus {
 pub struct DeviceBudget {
     /// Bytes of RAM that all guests share.
     pub arena_bytes: i64,
-    /// Bytes of one image slot.
+    /// Bytes of the longest image that one slot takes.
     pub slot_bytes: i64,
     /// Image slots, the spare one for updates included.
     pub slots: i32,

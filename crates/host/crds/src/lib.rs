@@ -2,6 +2,10 @@
 //!
 //! Types, their schema and validation rules, and conversions to `model` types. What is done about
 //! them is not here.
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "printer columns share their types, and the lint takes them for one attribute"
+)]
 
 pub mod application;
 pub mod application_revision;

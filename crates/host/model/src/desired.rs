@@ -19,7 +19,7 @@ const ARENA_ALIGN_BYTES: u64 = 8;
 pub struct Budget {
     /// Bytes of RAM that all guests share.
     pub arena_bytes: u32,
-    /// Bytes of one image slot.
+    /// Bytes of the longest image that one slot takes.
     pub slot_bytes: u32,
     /// Image slots, the spare one for updates included.
     pub slots: u8,
@@ -46,8 +46,8 @@ pub struct Revision {
     pub generation: u64,
     /// Digest of the image.
     pub image: Digest,
-    /// Bytes of an image slot that it takes, manifest and signature included.
-    pub slot_bytes: u32,
+    /// Bytes of the image.
+    pub image_bytes: u32,
     /// Number of the image's format.
     pub image_format: u8,
     /// Bytes of the arena that a guest takes in all.
@@ -104,7 +104,7 @@ impl Refusal {
                 format!("needs {needed} bytes of RAM, {available} are free on the device")
             }
             GuestReason::NoImageSlot => {
-                format!("takes {needed} bytes of an image slot, one of the device has {available}")
+                format!("the image has {needed} bytes, a slot of the device takes {available}")
             }
             GuestReason::ImageFormatUnsupported => {
                 format!("the image has format {needed}, the device executes {available}")
@@ -162,8 +162,8 @@ fn fit(
         let (needed, known) = (revision.image_format.into(), budget.image_format.into());
         return Err((GuestReason::ImageFormatUnsupported, needed, known));
     }
-    if revision.slot_bytes > budget.slot_bytes {
-        let (needed, slot) = (revision.slot_bytes.into(), budget.slot_bytes.into());
+    if revision.image_bytes > budget.slot_bytes {
+        let (needed, slot) = (revision.image_bytes.into(), budget.slot_bytes.into());
         return Err((GuestReason::NoImageSlot, needed, slot));
     }
     if needed > arena_left {

@@ -90,9 +90,7 @@ async fn what_is_fixed_cannot_be_changed() {
         "template": { "image": { "configMap": { "name": "a", "key": "b" } } },
         "moduleDigest": "0".repeat(64), "imageDigest": "0".repeat(64),
         "imageBytes": 1, "imageFormat": 1,
-        "needs": {
-            "arenaBytes": 1, "slotBytes": 1, "codeBytes": 1, "memoryBytes": 1, "stackBytes": 1,
-        },
+        "needs": { "arenaBytes": 1, "codeBytes": 1, "memoryBytes": 1, "stackBytes": 1 },
         "manifest": "AAAA", "signature": format!("{}==", "A".repeat(86)),
     });
     cluster.create::<ApplicationRevision>(with("a-1", spec)).await;

@@ -59,7 +59,7 @@ fn revision_of(uid: &str) -> Arc<ApplicationRevision> {
             "imageDigest": "11".repeat(32),
             "imageBytes": 100,
             "imageFormat": 1,
-            "needs": { "arenaBytes": 512, "slotBytes": 200, "codeBytes": 100, "memoryBytes": 256, "stackBytes": 64 },
+            "needs": { "arenaBytes": 512, "codeBytes": 100, "memoryBytes": 256, "stackBytes": 64 },
             "manifest": "",
             "signature": "",
         },

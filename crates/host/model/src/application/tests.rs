@@ -8,7 +8,7 @@ fn target() -> Revision {
         name: "a-3".into(),
         generation: 3,
         image: Digest([1; 32]),
-        slot_bytes: 100,
+        image_bytes: 100,
         image_format: 1,
         arena_bytes: 500,
     }

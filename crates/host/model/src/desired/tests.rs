@@ -28,7 +28,7 @@ fn parse(text: &str) -> (Budget, Vec<Candidate>) {
                 name: format!("{}-1", words[0]),
                 generation: 1,
                 image: Digest([1; 32]),
-                slot_bytes: words[4].parse().unwrap(),
+                image_bytes: words[4].parse().unwrap(),
                 image_format: words.get(5).and_then(|word| word.parse().ok()).unwrap_or(1),
                 arena_bytes: words[3].parse().unwrap(),
             },
@@ -68,7 +68,7 @@ const CASES: [(&str, &str); 9] = [
     ),
     (
         "1000 100 3 2\na 0 1 10 101",
-        "refuse a NoImageSlot: takes 101 bytes of an image slot, one of the device has 100\n",
+        "refuse a NoImageSlot: the image has 101 bytes, a slot of the device takes 100\n",
     ),
     (
         "1000 100 3 2\na 0 1 10 10 2",
@@ -113,7 +113,7 @@ fn never_takes_more_than_the_device_has() {
         assert_eq!(plan.accepted.len() + plan.refused.len(), 5);
         for refusal in &plan.refused {
             let guest = &refusal.candidate.revision;
-            let too_big = guest.slot_bytes > budget.slot_bytes || guest.arena_bytes + taken > 200;
+            let too_big = guest.image_bytes > budget.slot_bytes || guest.arena_bytes + taken > 200;
             assert!(too_big || plan.accepted.len() == budget.guests_max());
         }
         cases += 1;
