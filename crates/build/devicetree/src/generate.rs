@@ -226,7 +226,7 @@ pub fn qemu_arguments(board: &Board) -> Vec<String> {
 }
 
 /// Cargo configuration values that choose drivers in the firmware: name and value.
-pub fn firmware_choices(board: &Board) -> [(&'static str, &'static str); 2] {
+pub fn firmware_choices(board: &Board) -> Vec<(&'static str, &'static str)> {
     let chip = match board.chip {
         Chip::Mps2 => "mps2",
         Chip::Stm32 => "stm32",
@@ -235,5 +235,7 @@ pub fn firmware_choices(board: &Board) -> [(&'static str, &'static str); 2] {
         Uplink::Ethernet(_) => "ethernet",
         Uplink::Serial(_) => "serial",
     };
-    [("board_chip", chip), ("board_uplink", uplink)]
+    let mut choices = vec![("board_chip", chip), ("board_uplink", uplink)];
+    choices.extend(board.entropy.as_ref().map(|_| ("board_entropy", "serial")));
+    choices
 }

@@ -15,6 +15,7 @@ pub const STORAGE_RECEIVE_BYTES: usize = if IS_LARGE { 256 } else { 32 };
 pub const STORAGE_SEND_BYTES: usize = if IS_LARGE { 256 } else { 16 };
 
 /// Random bytes kept ready: the line refills them while they are used.
+#[cfg(board_entropy = "serial")]
 pub const ENTROPY_RECEIVE_BYTES: usize = if IS_LARGE { 65 } else { 9 };
 
 /// Microseconds without a byte before a serial source counts as silent. Chosen: QEMU hands over a

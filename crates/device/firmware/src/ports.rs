@@ -3,6 +3,7 @@
 use crate::{board, limits};
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
+#[cfg(board_entropy = "serial")]
 use wasmbed_hal::Serial;
 
 #[cfg(board_chip = "mps2")]
@@ -24,6 +25,7 @@ pub static CONSOLE: Port<{ limits::UPLINK_RECEIVE_BYTES }, { limits::UPLINK_SEND
 
 // SAFETY: the board file places this port there, and this is its only taker.
 /// The source of random bytes.
+#[cfg(board_entropy = "serial")]
 pub static ENTROPY: Port<{ limits::ENTROPY_RECEIVE_BYTES }, 2> =
     unsafe { Port::new(board::entropy::BASE) };
 
@@ -60,6 +62,7 @@ pub fn start(nvic: &mut NVIC) -> Option<&'static str> {
         rcc.start();
     }
     CONSOLE.start(board::console::CLOCK_HZ, board::console::SPEED);
+    #[cfg(board_entropy = "serial")]
     ENTROPY.start(board::entropy::CLOCK_HZ, board::entropy::SPEED);
     STORAGE.start(board::storage::CLOCK_HZ, board::storage::SPEED);
     // Before its reset the controller asserts its line for good, so this comes before the loop below.
@@ -82,10 +85,17 @@ pub fn start(nvic: &mut NVIC) -> Option<&'static str> {
 }
 
 /// Fills `target` with random bytes. False if the source fell silent.
+#[cfg(board_entropy = "serial")]
 pub fn random(target: &mut [u8]) -> bool {
     target.iter_mut().all(|byte| {
-        let fresh =
-            crate::clock::wait(limits::SILENCE_US, || !ENTROPY.has_received(), || ENTROPY.read());
+        let is_idle = || !ENTROPY.has_received();
+        let fresh = crate::clock::wait(limits::SILENCE_US, is_idle, || ENTROPY.read());
         fresh.map(|fresh| *byte = fresh).is_some()
     })
+}
+
+/// The board file names no source, and there is no other one: nothing is ever made up.
+#[cfg(not(board_entropy = "serial"))]
+pub fn random(_: &mut [u8]) -> bool {
+    false
 }

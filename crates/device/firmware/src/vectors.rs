@@ -18,6 +18,7 @@ pub extern "C" fn uplink() {
 }
 
 /// Random bytes arrived.
+#[cfg(board_entropy = "serial")]
 pub extern "C" fn entropy() {
     ports::ENTROPY.interrupt();
 }
