@@ -272,14 +272,21 @@ impl Guest {
         self.stage = Stage::Stored;
     }
 
+    /// When it will have proved healthy, if the image before it waits for that.
+    fn proves_at_ms(&self) -> Option<u64> {
+        let is_proving = self.previous.is_some() && self.has_run && self.instance.is_some();
+        is_proving.then_some(self.started_at_ms + limits::HEALTHY_MS)
+    }
+
     /// When it needs the next step, if ever.
     pub fn wake_at_ms(&self) -> Option<u64> {
-        match self.stage {
+        let own = match self.stage {
             Stage::Stored => None,
             Stage::Waiting | Stage::Loaded | Stage::Ready => Some(0),
             Stage::Parked { wake_at_ms } => Some(wake_at_ms),
             Stage::BackOff { retry_at_ms } => Some(retry_at_ms),
-        }
+        };
+        [own, self.proves_at_ms()].into_iter().flatten().min()
     }
 }
 
@@ -311,6 +318,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     #[inline(never)]
     pub fn work<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
         self.wake(now_ms);
+        self.judge_health(now_ms, platform);
         if self.load_step(now_ms, platform) {
             return;
         }
@@ -414,7 +422,6 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 if matches!(outcome, Outcome::Parked) {
                     guest.stage = Stage::Parked { wake_at_ms };
                 }
-                self.judge_health(index, now_ms, platform);
                 return;
             }
             Outcome::Finished => (GuestReason::None, Detail::None),
@@ -471,13 +478,12 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 
     /// A guest that ran long enough no longer needs the image before it.
-    fn judge_health<P: Platform>(&mut self, index: usize, now_ms: u64, platform: &mut P) {
-        let is_healthy = self.guests.get(index).is_some_and(|guest| {
-            guest.previous.is_some()
-                && now_ms.saturating_sub(guest.started_at_ms) >= limits::HEALTHY_MS
-        });
-        if is_healthy {
-            self.drop_previous(index, platform);
+    fn judge_health<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
+        for index in 0..GUESTS {
+            let proves_at_ms = self.guests.get(index).and_then(Guest::proves_at_ms);
+            if proves_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+                self.drop_previous(index, platform);
+            }
         }
     }
 }

@@ -14,15 +14,16 @@ pub const TIME: Key = Key::new(4);
 /// Slots whose guest shall not run: one bit each, 2 bytes.
 pub const STOPPED: Key = Key::new(5);
 
-/// First key of the generation table, which takes the rest of the journal's keys.
-const GENERATION_FIRST: u8 = 24;
+/// First key of the generation table, behind those of the image slots.
+const GENERATION_FIRST: u8 =
+    wasmbed_journal::limits::SLOT_KEY_FIRST + wasmbed_journal::limits::SLOTS_MAX;
 
-/// Key of one entry of the generation table.
+/// Key of one part of the generation table.
 pub const fn generation(index: u8) -> Key {
     Key::new(GENERATION_FIRST + index)
 }
 
 const _: () = assert!(
-    GENERATION_FIRST as usize + crate::limits::GENERATIONS as usize
-        == wasmbed_journal::limits::KEYS
+    GENERATION_FIRST as usize + crate::limits::GENERATION_KEYS as usize
+        <= wasmbed_journal::limits::KEYS
 );

@@ -37,8 +37,12 @@ pub const LOAD_PIECE_BYTES: usize = wasmbed_journal::limits::REQUEST_BYTES_MAX;
 /// and the one before cover what a lost session leaves.
 pub const COMMAND_RESULTS: usize = 2;
 
-/// Applications whose generation a device remembers. One key of the journal each.
-pub const GENERATIONS: u8 = 24;
+/// Generations in one value of the journal: few keys, and a value that one request still carries.
+pub const GENERATIONS_PER_KEY: usize = 8;
+
+/// Keys of the generation table: 64 applications in the life of a device. Full, it takes 1.6 KB of
+/// a log segment, which leaves as much for everything else.
+pub const GENERATION_KEYS: u8 = 8;
 
 /// First wait before a new connection. Chosen: a restarted gateway is back in about this time.
 pub const RECONNECT_MS_MIN: u32 = 250;

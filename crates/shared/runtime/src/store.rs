@@ -99,6 +99,59 @@ pub enum GenerationError {
     Journal,
 }
 
+/// Bytes of one entry of the generation table: application and generation.
+const ENTRY_BYTES: usize = 24;
+
+/// One value of the generation table.
+struct Part {
+    bytes: [u8; ENTRY_BYTES * limits::GENERATIONS_PER_KEY],
+    used: usize,
+    index: u8,
+}
+
+impl Part {
+    fn read<P: Platform>(
+        journal: &mut Journal,
+        platform: &mut P,
+        index: u8,
+    ) -> Result<Self, GenerationError> {
+        let mut part =
+            Self { bytes: [0; ENTRY_BYTES * limits::GENERATIONS_PER_KEY], used: 0, index };
+        let found = journal.fetch(platform.flash(), keys::generation(index), &mut part.bytes);
+        part.used = found.map_err(|_| GenerationError::Journal)?.unwrap_or(0);
+        Ok(part)
+    }
+
+    fn entries(&mut self) -> impl Iterator<Item = (&[u8], &mut [u8])> {
+        let used = self.bytes.get_mut(..self.used).unwrap_or_default();
+        used.chunks_exact_mut(ENTRY_BYTES).map(|entry| {
+            let (app, generation) = entry.split_at_mut(16);
+            (&*app, generation)
+        })
+    }
+
+    fn generation_of(&mut self, app: AppId) -> Option<u64> {
+        let (_, generation) = self.entries().find(|(id, _)| *id == app.0)?;
+        generation.first_chunk().copied().map(u64::from_le_bytes)
+    }
+
+    fn is_full(&self) -> bool {
+        self.used == self.bytes.len()
+    }
+
+    fn set(&mut self, app: AppId, generation: u64) {
+        if self.generation_of(app).is_none()
+            && let Some(entry) = self.bytes.get_mut(self.used..self.used + ENTRY_BYTES)
+        {
+            entry[..16].copy_from_slice(&app.0);
+            self.used += ENTRY_BYTES;
+        }
+        if let Some((_, known)) = self.entries().find(|(id, _)| *id == app.0) {
+            known.copy_from_slice(&generation.to_le_bytes());
+        }
+    }
+}
+
 /// Where an application stands in the generation table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct GenerationEntry {
@@ -115,22 +168,13 @@ pub fn check_generation<P: Platform>(
     generation: u64,
 ) -> Result<GenerationEntry, GenerationError> {
     let mut free = None;
-    for index in 0..limits::GENERATIONS {
-        let mut bytes = [0; 24];
-        match journal.fetch(platform.flash(), keys::generation(index), &mut bytes) {
-            Ok(Some(24)) => {
-                let (id, rest) = bytes.split_at(16);
-                if id != app.0 {
-                    continue;
-                }
-                let known = rest.first_chunk().copied().map_or(0, u64::from_le_bytes);
-                if generation < known {
-                    return Err(GenerationError::TooLow);
-                }
-                return Ok(GenerationEntry { index, known: Some(known) });
-            }
-            Ok(None) => free = free.or(Some(index)),
-            Ok(Some(_)) | Err(_) => return Err(GenerationError::Journal),
+    for index in 0..limits::GENERATION_KEYS {
+        let mut part = Part::read(journal, platform, index)?;
+        match part.generation_of(app) {
+            Some(known) if generation < known => return Err(GenerationError::TooLow),
+            Some(known) => return Ok(GenerationEntry { index, known: Some(known) }),
+            None if !part.is_full() => free = free.or(Some(index)),
+            None => {}
         }
     }
     let index = free.ok_or(GenerationError::TableFull)?;
@@ -149,11 +193,11 @@ pub fn keep_generation<P: Platform>(
     if entry.known == Some(generation) {
         return Ok(false);
     }
-    let mut bytes = [0; 24];
-    bytes[..16].copy_from_slice(&app.0);
-    bytes[16..].copy_from_slice(&generation.to_le_bytes());
+    let mut part = Part::read(journal, platform, entry.index)?;
+    part.set(app, generation);
+    let value = part.bytes.get(..part.used).unwrap_or_default();
     journal
-        .store(platform.flash(), keys::generation(entry.index), &bytes)
+        .store(platform.flash(), keys::generation(part.index), value)
         .map_err(|_| GenerationError::Journal)?;
     Ok(true)
 }

@@ -152,6 +152,19 @@ fn an_update_replaces_the_guest_and_the_old_image_goes_once_the_new_one_is_healt
 }
 
 #[test]
+fn a_guest_that_only_waits_proves_healthy_too() {
+    let mut world = world(2);
+    let first = counter(&world, "hello", 1);
+    world.deploy_until(&first, GuestState::Running);
+    let free_before = world.next_beat().counters.slots_free;
+    let image = image_of(&modules::late_trap(3_600_000));
+    let second = world.vendor.application("hello", 2, &image);
+    world.deploy_until(&second, GuestState::Running);
+    world.run_for(15_000);
+    assert_eq!(world.next_beat().counters.slots_free, free_before);
+}
+
+#[test]
 fn an_update_that_fails_at_once_says_why_and_the_old_one_runs_again() {
     let modules = [
         (modules::TRAP.to_string(), GuestState::Failed, GuestReason::TrapUnreachable),
@@ -447,6 +460,28 @@ fn a_generation_below_one_that_was_installed_is_refused_even_after_removal_and_r
     world.run_to_session();
     world.deploy_refused(&older, GuestReason::GenerationTooLow);
     world.deploy_until(&newer, GuestState::Running);
+}
+
+#[test]
+fn a_full_table_of_generations_refuses_strangers_by_name_and_serves_those_it_knows() {
+    let mut world = world(15);
+    let image = image_of(modules::SPIN);
+    let capacity = 64;
+    for number in 0..capacity {
+        let app = world.vendor.application(&format!("app {number}"), 1, &image);
+        world.gateway.desired.clear();
+        world.deploy_until(&app, GuestState::Running);
+    }
+    world.gateway.desired.clear();
+    world.start().unwrap();
+    world.run_to_session();
+    let stranger = world.vendor.application("one too many", 1, &image);
+    world.deploy_refused(&stranger, GuestReason::GenerationTableFull);
+    let known = world.vendor.application("app 17", 2, &image);
+    world.deploy_until(&known, GuestState::Running);
+    let older = world.vendor.application("app 17", 1, &image);
+    world.deploy_refused(&older, GuestReason::GenerationTooLow);
+    println!("\ncases: {}\n", capacity + 3);
 }
 
 #[test]
