@@ -352,10 +352,11 @@ pub(crate) fn normalise(kind: &Kind, object: &mut Value) {
     if let Some(fields) = object.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
         for (name, value) in fields.iter_mut() {
-            if let Some(below) = value.as_object_mut() {
-                if name != "data" && name != "binaryData" {
-                    below.retain(|_, value| !value.is_null());
-                }
+            if let Some(below) = value.as_object_mut()
+                && name != "data"
+                && name != "binaryData"
+            {
+                below.retain(|_, value| !value.is_null());
             }
         }
     }
@@ -420,6 +421,11 @@ pub(crate) fn check_metadata(
             let message =
                 "Forbidden: no new finalizers can be added if the object is being deleted";
             wrong("metadata.finalizers", message.to_owned());
+        }
+        let is_secret = !kind.is_custom && kind.kind == "Secret";
+        if is_secret && live.get("type") != object.get("type") {
+            let new = object.get("type").unwrap_or(&Value::Null);
+            wrong("type", format!("Invalid value: {new}: field is immutable"));
         }
         let is_immutable = !kind.is_custom && live.get("immutable") == Some(&json!(true));
         let fields = ["data", "binaryData", "immutable", "type"];

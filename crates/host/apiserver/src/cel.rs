@@ -3,9 +3,7 @@
 use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
 use serde_json::Value;
 
-use crate::columns::FieldPath;
 use crate::limits;
-use crate::schema::type_name_of;
 use crate::status::Cause;
 
 /// The compiled rules of one schema.
@@ -39,15 +37,21 @@ impl Rules {
                 return;
             }
             let field = error.field_path.clone();
-            let value = FieldPath::parse(&field);
-            let found = value.first(object).map_or("null", type_name_of);
             causes.push(Cause {
                 reason: reason(&error.kind),
-                message: format!("Invalid value: \"{found}\": {}", error.message),
+                message: format!("Invalid value: {}", error.message),
                 field,
             });
         }
     }
+}
+
+/// What is said beside other errors about rules that were not run because of them.
+pub(crate) fn unchecked() -> Cause {
+    let message = "Invalid value: null: some validation rules were not checked because the object \
+                   was invalid; correct the existing errors to complete validation";
+    let (reason, field) = ("FieldValueInvalid", "<nil>".to_owned());
+    Cause { reason, message: message.to_owned(), field }
 }
 
 fn reason(kind: &ErrorKind) -> &'static str {

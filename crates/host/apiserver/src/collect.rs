@@ -182,10 +182,10 @@ impl Core {
     pub(crate) fn check_owners(&self, namespace: &str, object: &Value) {
         for reference in owner_references(object) {
             let uid = reference.get("uid").and_then(Value::as_str).unwrap_or("");
-            if self.is_absent(namespace, reference) {
-                if let Err(error) = self.store.mark_orphaned(uid, None) {
-                    tracing::warn!(%error, "collector: remember an absent owner");
-                }
+            if self.is_absent(namespace, reference)
+                && let Err(error) = self.store.mark_orphaned(uid, None)
+            {
+                tracing::warn!(%error, "collector: remember an absent owner");
             }
         }
     }

@@ -90,11 +90,8 @@ impl Step {
             Self::Index(index) => value.get(index).into_iter().collect(),
             Self::All => items(value),
             Self::Where(path, wanted) => {
-                let matches = |item: &&Value| match path.first(item) {
-                    Some(Value::String(text)) => text == wanted,
-                    Some(other) => other.to_string() == *wanted,
-                    None => false,
-                };
+                let matches =
+                    |item: &&Value| path.first(item).map(text_of).as_ref() == Some(wanted);
                 items(value).into_iter().filter(matches).collect()
             }
         }
@@ -188,7 +185,12 @@ impl Column {
             name: column.name.clone(),
             kind: column.type_.clone(),
             format: column.format.clone().unwrap_or_default(),
-            description: column.description.clone().unwrap_or_default(),
+            description: column.description.clone().unwrap_or_else(|| {
+                format!(
+                    "Custom resource definition column (in JSONPath format): {}",
+                    column.json_path
+                )
+            }),
             priority: column.priority.unwrap_or(0),
             source: Source::Path(FieldPath::parse(&column.json_path)),
         }));

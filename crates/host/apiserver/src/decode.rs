@@ -29,10 +29,10 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Decoded, Refusal> {
 
 /// Decodes a YAML body, of which JSON is a part.
 pub(crate) fn yaml(bytes: &[u8]) -> Result<Decoded, Refusal> {
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-        if let Ok(decoded) = json(bytes) {
-            return Ok(decoded);
-        }
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+        && let Ok(decoded) = json(bytes)
+    {
+        return Ok(decoded);
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Refusal::bad_request("the body is not valid UTF-8"))?;

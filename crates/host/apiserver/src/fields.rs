@@ -98,10 +98,11 @@ impl FieldSet {
         let mut fields = Map::new();
         for (element, node) in &self.0 {
             let mut below = node.below.encode();
-            if let Some(map) = below.as_object_mut() {
-                if node.is_member && !map.is_empty() {
-                    map.shift_insert(0, ".".to_owned(), Value::Object(Map::new()));
-                }
+            if let Some(map) = below.as_object_mut()
+                && node.is_member
+                && !map.is_empty()
+            {
+                map.shift_insert(0, ".".to_owned(), Value::Object(Map::new()));
             }
             fields.insert(element.encode(), below);
         }

@@ -183,10 +183,10 @@ impl Kinds {
                 groups.push((kind.group.clone(), Vec::new()));
                 groups.len() - 1
             });
-            if let Some((_, versions)) = groups.get_mut(at) {
-                if !versions.contains(&kind.version) {
-                    versions.push(kind.version.clone());
-                }
+            if let Some((_, versions)) = groups.get_mut(at)
+                && !versions.contains(&kind.version)
+            {
+                versions.push(kind.version.clone());
             }
         }
         groups

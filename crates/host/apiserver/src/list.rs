@@ -185,16 +185,13 @@ impl Listing {
     fn tail(&mut self) -> String {
         let mut meta = json!({"resourceVersion": self.revision.to_string()});
         // An exactly full last page leads to an empty one, as in Kubernetes' own etcd lists.
-        if !self.pass.is_done() {
-            if let Some(last) = self.last.take() {
-                let token = Continue {
-                    revision: self.revision,
-                    namespace: last.namespace,
-                    name: last.name,
-                };
-                let token = serde_json::to_vec(&token).unwrap_or_default();
-                meta["continue"] = json!(URL_SAFE_NO_PAD.encode(token));
-            }
+        if !self.pass.is_done()
+            && let Some(last) = self.last.take()
+        {
+            let token =
+                Continue { revision: self.revision, namespace: last.namespace, name: last.name };
+            let token = serde_json::to_vec(&token).unwrap_or_default();
+            meta["continue"] = json!(URL_SAFE_NO_PAD.encode(token));
         }
         format!("],\"metadata\":{meta}}}")
     }
@@ -218,6 +215,7 @@ pub(crate) fn list(
         let (namespace, name) = (token.namespace, token.name);
         pass.range.go_on_after(&Key { resource: kind.resource.clone(), namespace, name });
     } else {
+        check_match(asked)?;
         check_version(asked, revision)?;
         let wanted = asked.query.number("resourceVersion")?.unwrap_or(revision);
         if asked.query.value("resourceVersionMatch") == "Exact" && wanted != revision {
@@ -252,6 +250,27 @@ pub(crate) fn list(
             Some((piece, (None, listing)))
         },
     )))
+}
+
+fn check_match(asked: &Asked) -> Result<(), Refusal> {
+    let version = asked.query.value("resourceVersion");
+    let why = match asked.query.value("resourceVersionMatch") {
+        "" => return Ok(()),
+        _ if version.is_empty() => {
+            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless \
+             resourceVersion is provided"
+        }
+        "Exact" if version == "0" => {
+            "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for \
+             resourceVersion \"0\""
+        }
+        "Exact" | "NotOlderThan" => return Ok(()),
+        _ => {
+            "resourceVersionMatch: Unsupported value: supported values: \"Exact\", \
+             \"NotOlderThan\", \"\""
+        }
+    };
+    Err(Refusal::invalid_options("ListOptions", why))
 }
 
 fn token_of(asked: &Asked) -> Result<Option<Continue>, Refusal> {

@@ -60,8 +60,11 @@ impl Options {
             "Foreground" => Propagation::Foreground,
             "Orphan" => Propagation::Orphan,
             other => {
-                let message = format!("propagationPolicy: Unsupported value: \"{other}\"");
-                return Err(Refusal::bad_request(message));
+                let why = format!(
+                    "propagationPolicy: Unsupported value: \"{other}\": supported values: \
+                     \"Foreground\", \"Background\", \"Orphan\""
+                );
+                return Err(Refusal::invalid_options("DeleteOptions", &why));
             }
         };
         let conditions = options.get("preconditions");
@@ -216,10 +219,10 @@ fn going(core: &Core, kind: &Kind, live: &Value, waits: bool) -> Result<Value, R
     let meta = meta_mut(&mut next);
     if waits {
         let held = meta.entry("finalizers").or_insert_with(|| json!([]));
-        if let Some(held) = held.as_array_mut() {
-            if !held.iter().any(|one| one == FOREGROUND) {
-                held.push(json!(FOREGROUND));
-            }
+        if let Some(held) = held.as_array_mut()
+            && !held.iter().any(|one| one == FOREGROUND)
+        {
+            held.push(json!(FOREGROUND));
         }
     }
     if is_new {

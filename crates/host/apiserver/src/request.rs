@@ -223,9 +223,9 @@ impl Asked {
             "" => Ok(false),
             "All" => Ok(true),
             other => {
-                let message =
-                    format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"");
-                Err(Refusal::bad_request(message))
+                let why =
+                    format!("dryRun: Unsupported value: [\"{other}\"]: supported values: \"All\"");
+                Err(Refusal::invalid_options("Options", &why))
             }
         }
     }

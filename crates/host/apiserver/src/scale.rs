@@ -9,7 +9,7 @@ use crate::patch::{self, PatchType};
 use crate::reply::{self, Reply};
 use crate::request::{Asked, Target};
 use crate::server::Core;
-use crate::status::Refusal;
+use crate::status::{Cause, Refusal};
 use crate::write::{Change, key_of};
 
 /// GET.
@@ -48,16 +48,23 @@ async fn set(
     mut change: Change<'_>,
     make: impl Fn(&Value) -> Result<Value, Refusal> + Send + Sync,
 ) -> Result<Reply, Refusal> {
-    let paths = paths(change.kind)?;
+    let (kind, name) = (change.kind, change.key.name.clone());
+    let paths = paths(kind)?;
     let mut update = |live: &Value| {
         let wanted = make(&view(paths, live))?;
         let replicas = wanted.get("spec").and_then(|spec| spec.get("replicas"));
         let replicas = match replicas {
             None => 0,
-            Some(value) => value
-                .as_u64()
-                .filter(|&count| count <= u64::from(i32::MAX.unsigned_abs()))
-                .ok_or_else(|| Refusal::bad_request("spec.replicas: must be a number from 0 on"))?,
+            Some(value) => {
+                let count =
+                    value.as_u64().filter(|&count| count <= u64::from(i32::MAX.cast_unsigned()));
+                count.ok_or_else(|| {
+                    let message =
+                        format!("Invalid value: {value}: should be a non-negative integer");
+                    let (reason, field) = ("FieldValueInvalid", ".spec.replicas".to_owned());
+                    Refusal::invalid(kind, &name, &[Cause { reason, message, field }])
+                })?
+            }
         };
         let mut next = live.clone();
         let version = meta(&wanted, "resourceVersion");

@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub(crate) use validate::type_name_of;
-
 /// What kind of JSON value a schema describes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Type {
@@ -113,6 +111,11 @@ impl Schema {
             default: raw.get("default").cloned(),
             bounds: Bounds::compile(raw),
         }
+    }
+
+    /// True if null is a value of its own here.
+    fn accepts_null(&self) -> bool {
+        self.is_nullable || self.kind == Type::Any
     }
 
     /// The schema of a field of an object, if it is known.

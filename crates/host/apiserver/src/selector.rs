@@ -19,6 +19,8 @@ enum Requirement {
     In(String, Vec<String>),
     /// Holds for objects without the label too, as in Kubernetes.
     NotIn(String, Vec<String>),
+    /// Both sides are whole numbers; with `true`, the label's is the greater one.
+    Beyond(String, i64, bool),
 }
 
 /// One condition on a field.
@@ -114,6 +116,10 @@ impl Requirement {
             Self::Exists(key) => labels.contains_key(key),
             Self::Missing(key) => !labels.contains_key(key),
             Self::In(key, values) => labels.get(key).is_some_and(|value| values.contains(value)),
+            Self::Beyond(key, bound, is_greater) => {
+                let number = labels.get(key).and_then(|value| value.parse::<i64>().ok());
+                number.is_some_and(|one| if *is_greater { one > *bound } else { one < *bound })
+            }
             Self::NotIn(key, values) => labels.get(key).is_none_or(|value| !values.contains(value)),
         }
     }
@@ -184,6 +190,13 @@ fn parse_term(term: &str) -> Result<Requirement, String> {
             });
         }
     }
+    for (operator, is_greater) in [('>', true), ('<', false)] {
+        if let Some((key, value)) = term.split_once(operator) {
+            let bound = value.trim().parse();
+            let bound = bound.map_err(|_| format!("\"{term}\": the value must be a number"))?;
+            return Ok(Requirement::Beyond(key_of(key)?, bound, is_greater));
+        }
+    }
     let Some((head, list)) = term.split_once('(') else {
         return Ok(Requirement::Exists(key_of(term)?));
     };
@@ -223,8 +236,8 @@ mod tests {
 
     #[test]
     fn labels_are_selected_by_set_syntax() {
-        let labels =
-            [("app", "web"), ("tier", "x")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let labels = [("app", "web"), ("tier", "x"), ("size", "3")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
         let labels = labels.into_iter().collect();
         for (text, holds) in [
             ("", true),
@@ -232,6 +245,9 @@ mod tests {
             ("app==web,tier!=y", true),
             ("app in (web, db),tier", true),
             ("app notin (web)", false),
+            ("size>2", true),
+            ("size<3", false),
+            ("app>2", false),
             ("other notin (web)", true),
             ("other!=web", true),
             ("!other", true),

@@ -43,6 +43,17 @@ impl Refusal {
         Self::new(500, "InternalError", format!("Internal error occurred: {message}"))
     }
 
+    /// 500 in the words of a real server, which gives no reason for these.
+    pub(crate) fn internal_as(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
+    }
+
+    /// 422 of the options in a query.
+    pub(crate) fn invalid_options(options: &str, why: &str) -> Self {
+        Self::new(422, "Invalid", format!("{options}.meta.k8s.io \"\" is invalid: {why}"))
+            .with_details(json!({"group": "meta.k8s.io", "kind": options}))
+    }
+
     /// 401.
     pub(crate) fn unauthorized() -> Self {
         Self::new(401, "Unauthorized", "Unauthorized")
@@ -176,8 +187,13 @@ impl Refusal {
             "message": self.message, "reason": self.reason,
         });
         if let Some(fields) = status.as_object_mut() {
-            if !self.details.is_null() {
-                fields.insert("details".to_owned(), self.details.clone());
+            if self.reason.is_empty() {
+                fields.shift_remove("reason");
+            }
+            if let Value::Object(details) = &self.details {
+                let known = details.iter().filter(|(_, value)| *value != "");
+                let known = known.map(|(name, value)| (name.clone(), value.clone()));
+                fields.insert("details".to_owned(), Value::Object(known.collect()));
             }
             fields.insert("code".to_owned(), json!(self.code));
         }

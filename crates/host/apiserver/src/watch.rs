@@ -24,7 +24,7 @@ use crate::table::Form;
 /// Where a watch is.
 enum Phase {
     /// Sending what is there; with `true`, a bookmark follows.
-    Initial(Pass, bool),
+    Initial(Box<Pass>, bool),
     Live,
     Over,
 }
@@ -66,7 +66,7 @@ pub(crate) fn watch(
             crate::list::check_version(asked, pass.snapshot.revision)?;
         }
         let revision = pass.snapshot.revision;
-        (Phase::Initial(pass, has_initial && has_bookmarks), revision)
+        (Phase::Initial(Box::new(pass), has_initial && has_bookmarks), revision)
     } else {
         (Phase::Live, from)
     };
@@ -265,14 +265,23 @@ impl Watcher {
 
     fn bookmark(&self, is_initial_end: bool) -> Bytes {
         let kind = &self.selection.kind;
-        let mut meta = json!({"resourceVersion": self.position.to_string()});
+        let version = self.position.to_string();
+        let mut meta = json!({"resourceVersion": version});
         let object = if self.form.shape == Shape::Table {
+            let mut rows = Vec::new();
+            if is_initial_end {
+                let annotations = json!({"k8s.io/initial-events-end": "true"});
+                let metadata = json!({"resourceVersion": version, "annotations": annotations});
+                let (kind, api_version) = ("PartialObjectMetadata", "meta.k8s.io/v1");
+                let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+                let cells = vec![Value::from(""); self.selection.kind.columns.len()];
+                rows.push(json!({"cells": cells, "object": object}));
+            }
             json!({
                 "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta,
-                "columnDefinitions": null, "rows": [],
+                "columnDefinitions": null, "rows": rows,
             })
         } else {
-            meta["creationTimestamp"] = Value::Null;
             if is_initial_end {
                 meta["annotations"] = json!({"k8s.io/initial-events-end": "true"});
             }

@@ -46,8 +46,11 @@ impl<'a> Change<'a> {
             "" | "Warn" => FieldValidation::Warn,
             "Ignore" => FieldValidation::Ignore,
             other => {
-                let message = format!("fieldValidation: Unsupported value: \"{other}\"");
-                return Err(Refusal::bad_request(message));
+                let why = format!(
+                    "fieldValidation: Unsupported value: \"{other}\": supported values: \"\", \
+                     \"Ignore\", \"Strict\", \"Warn\""
+                );
+                return Err(Refusal::invalid_options("Options", &why));
             }
         };
         let subresource = target.subresource.clone().unwrap_or_default();
@@ -200,7 +203,18 @@ async fn apply_patch(
     }
     let mut unknown = Vec::new();
     kind.schema.prune(&mut wanted, "", &mut unknown);
-    change.report(&unknown, &config.duplicates)?;
+    if let Some(path) = unknown.first() {
+        // A real server refuses with this code and these words, whatever fieldValidation says.
+        return Err(Refusal::internal_as(format!(
+            "failed to create typed patch object ({}/{}; {}, Kind={}): .{path}: field not declared \
+             in schema",
+            change.key.namespace,
+            change.key.name,
+            kind.api_version(),
+            kind.kind
+        )));
+    }
+    change.report(&[], &config.duplicates)?;
     keep_writable(kind, &change.subresource, &mut wanted);
     let is_forced = asked.query.flag("force");
     let manager = change.manager.clone();
@@ -401,6 +415,7 @@ impl Change<'_> {
             let stored = stored.ok_or_else(|| Refusal::not_found(self.kind, &self.key.name))?;
             let live = self.present(&stored.json)?;
             let candidate = make(&live)?;
+            check_identity(&self.key, &candidate)?;
             let named = meta(&candidate, "resourceVersion").to_owned();
             let is_pinned =
                 !named.is_empty() && named != "0" && named != meta(&live, "resourceVersion");
@@ -481,10 +496,10 @@ impl Change<'_> {
         kind.schema.fill(object);
         let mut causes = crate::builtin::check_metadata(kind, object, live);
         kind.schema.validate(object, "", &mut causes);
-        if causes.is_empty() {
-            if let Some(rules) = &kind.rules {
-                rules.check(object, live, &mut causes);
-            }
+        match &kind.rules {
+            Some(rules) if causes.is_empty() => rules.check(object, live, &mut causes),
+            Some(_) => causes.push(crate::cel::unchecked()),
+            None => {}
         }
         if causes.is_empty() {
             return Ok(());

@@ -64,7 +64,8 @@ fn run(steps: &[(&str, Value)], is_forced: bool) -> Result<Value, Vec<String>> {
 #[test]
 fn an_apply_merges_by_schema_and_removes_what_it_no_longer_names() {
     let ports = |list: Value| json!({"ports": list});
-    let cases: [(&str, Vec<(&str, Value)>, Value); 9] = [
+    type Steps = Vec<(&'static str, Value)>;
+    let cases: [(&str, Steps, Value); 9] = [
         ("drops", vec![("m", json!({"a": 1, "b": 2})), ("m", json!({"a": 1}))], json!({"a": 1})),
         ("joins", vec![("m", json!({"a": 1})), ("n", json!({"b": 2}))], json!({"a": 1, "b": 2})),
         (

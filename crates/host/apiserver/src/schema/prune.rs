@@ -39,20 +39,17 @@ impl Schema {
         }
     }
 
-    /// Fills in defaults; a null where none may be counts as missing if there is a default.
+    /// Fills in defaults; a null where none may be counts as missing.
     pub(crate) fn fill(&self, value: &mut Value) {
         match value {
             Value::Object(fields) => {
+                fields.retain(|name, value| {
+                    let schema = self.properties.get(name);
+                    !value.is_null() || schema.is_none_or(|schema| schema.accepts_null())
+                });
                 for (name, schema) in &self.properties {
                     let Some(default) = &schema.default else { continue };
-                    let is_missing = match fields.get(name) {
-                        None => true,
-                        Some(Value::Null) => !schema.is_nullable,
-                        Some(_) => false,
-                    };
-                    if is_missing {
-                        fields.insert(name.clone(), default.clone());
-                    }
+                    fields.entry(name).or_insert_with(|| default.clone());
                 }
                 for (name, field) in fields.iter_mut() {
                     if let Some(schema) = self.field(name) {

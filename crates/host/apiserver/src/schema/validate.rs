@@ -113,8 +113,7 @@ fn is_integer(value: &Value) -> bool {
     value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
 }
 
-/// What messages call the type of a value.
-pub(crate) fn type_name_of(value: &Value) -> &'static str {
+fn type_name_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -214,24 +213,24 @@ impl Bounds {
 
     fn check_number(&self, value: &Value, path: &str, causes: &mut Vec<Cause>) {
         let Some(number) = value.as_f64() else { return };
-        if let Some(bound) = self.minimum {
-            if number < bound || (self.is_minimum_exclusive && number <= bound) {
-                let relation = if self.is_minimum_exclusive { "" } else { " or equal to" };
-                let why = format!("should be greater than{relation} {bound}");
-                causes.push(invalid(path, value, &why));
-            }
+        if let Some(bound) = self.minimum
+            && (number < bound || (self.is_minimum_exclusive && number <= bound))
+        {
+            let relation = if self.is_minimum_exclusive { "" } else { " or equal to" };
+            let why = format!("should be greater than{relation} {bound}");
+            causes.push(invalid(path, value, &why));
         }
-        if let Some(bound) = self.maximum {
-            if number > bound || (self.is_maximum_exclusive && number >= bound) {
-                let relation = if self.is_maximum_exclusive { "" } else { " or equal to" };
-                let why = format!("should be less than{relation} {bound}");
-                causes.push(invalid(path, value, &why));
-            }
+        if let Some(bound) = self.maximum
+            && (number > bound || (self.is_maximum_exclusive && number >= bound))
+        {
+            let relation = if self.is_maximum_exclusive { "" } else { " or equal to" };
+            let why = format!("should be less than{relation} {bound}");
+            causes.push(invalid(path, value, &why));
         }
-        if let Some(factor) = self.multiple_of.filter(|factor| *factor > 0.0) {
-            if (number / factor).fract() != 0.0 {
-                causes.push(invalid(path, value, &format!("should be a multiple of {factor}")));
-            }
+        if let Some(factor) = self.multiple_of.filter(|factor| *factor > 0.0)
+            && (number / factor).fract() != 0.0
+        {
+            causes.push(invalid(path, value, &format!("should be a multiple of {factor}")));
         }
         if self.format == "int32"
             && value.as_i64().is_none_or(|number| i32::try_from(number).is_err())

@@ -33,6 +33,8 @@ async fn each_wrong_request_is_refused_for_its_own_reason() {
     server.post(GADGETS, &good).await.ok();
     let strict = format!("{GADGETS}?fieldValidation=Strict");
     let one = format!("{GADGETS}/one");
+    let unknown = format!("{one}?fieldManager=m");
+    let exact = format!("{GADGETS}?resourceVersionMatch=Exact");
     let with = |field: &str, value: Value| {
         let mut object = good.clone();
         object[field] = value;
@@ -89,7 +91,31 @@ async fn each_wrong_request_is_refused_for_its_own_reason() {
             with("metadata", json!({"name": "one", "resourceVersion": "1"})),
             "409 Conflict",
         ),
-        ("PUT", &one, json, with("metadata", json!({"name": "two"})), "422 Invalid"),
+        (
+            "PUT",
+            &one,
+            json,
+            with("metadata", json!({"name": "two", "resourceVersion": "1"})),
+            "400 BadRequest",
+        ),
+        (
+            "PATCH",
+            &one,
+            patch,
+            json!([{"op": "test", "path": "/metadata/finalizers", "value": null},
+            {"op": "add", "path": "/metadata/finalizers", "value": ["test.example/x"]},
+            {"op": "remove", "path": "/metadata/finalizers"}]),
+            "200",
+        ),
+        (
+            "PATCH",
+            &one,
+            patch,
+            json!([{"op": "test", "path": "/spec/size", "value": null}]),
+            "422 Invalid",
+        ),
+        ("PATCH", &unknown, apply, gadget("one", &json!({"bogus": 1})), "500"),
+        ("GET", &exact, "", Value::Null, "422 Invalid"),
         ("PATCH", &one, merge, json!({"metadata": {"resourceVersion": "1"}}), "409 Conflict"),
         ("PATCH", &one, merge, json!({"metadata": {"uid": "other"}}), "409 Conflict"),
         ("PATCH", &one, merge, json!({"metadata": {"name": "two"}}), "400 BadRequest"),
@@ -140,8 +166,10 @@ async fn each_wrong_request_is_refused_for_its_own_reason() {
     for (method, path, media, body, expected) in &cases {
         let answer = server.call(method, path, media, body).await;
         assert_eq!(answer.outcome(), *expected, "{method} {path} {body}: {}", answer.body);
-        assert_eq!(answer.body["apiVersion"], "v1");
-        assert_eq!(answer.body["code"], answer.code);
+        if answer.code != 200 {
+            assert_eq!(answer.body["apiVersion"], "v1");
+            assert_eq!(answer.body["code"], answer.code);
+        }
     }
     println!("\ncases: {}\n", cases.len());
 }
@@ -153,11 +181,11 @@ async fn an_invalid_object_names_its_fields() {
     let refused = server.post(GADGETS, &wrong).await.body;
     let causes = refused["details"]["causes"].as_array().unwrap();
     let fields: Vec<_> = causes.iter().map(|cause| cause["field"].as_str().unwrap()).collect();
-    assert_eq!(fields, ["spec.size", "spec.mode", "spec.ports[0].name"]);
+    assert_eq!(fields, ["spec.size", "spec.mode", "spec.ports[0].name", "<nil>"]);
     let refused = server.post(GADGETS, &gadget("x", &json!({"size": 101}))).await.body;
     assert_eq!(
         refused["message"],
-        "Gadget.test.example \"x\" is invalid: spec: Invalid value: \"object\": size is at most 100"
+        "Gadget.test.example \"x\" is invalid: spec: Invalid value: size is at most 100"
     );
     let fixed = |value: &str| json!({"spec": {"fixed": value}});
     server.post(GADGETS, &gadget("y", &json!({"size": 1, "fixed": "a"}))).await.ok();
@@ -228,7 +256,7 @@ async fn scale_shows_and_sets_replicas() {
     assert_eq!(scaled["kind"], "Scale");
     assert_eq!(scaled["apiVersion"], "autoscaling/v1");
     assert_eq!(server.get(&format!("{GADGETS}/one")).await.ok()["spec"]["replicas"], 5);
-    assert_eq!(server.merge(&scale, &json!({"spec": {"replicas": -1}})).await.code, 400);
+    assert_eq!(server.merge(&scale, &json!({"spec": {"replicas": -1}})).await.code, 422);
 }
 
 #[tokio::test]
