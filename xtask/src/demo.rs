@@ -101,15 +101,9 @@ fn show(platform: &Platform, board: &str, guests: &PathBuf, steps: &mut Steps) -
     let bytes = std::fs::metadata(&module).context("the hello guest was not built")?.len();
     let module = module.display().to_string();
     let selector = format!("wasmbed.github.io/alias={VIRTUAL_DEVICE}");
-    platform.wasmbed(&[
-        "create",
-        "application",
-        APPLICATION,
-        "--module",
-        &module,
-        "-l",
-        &selector,
-    ])?;
+    let mut arguments = vec!["create", "application", APPLICATION, "--module", &module];
+    arguments.extend(["-l", &selector, "--capability", "log", "--capability", "timer"]);
+    platform.wasmbed(&arguments)?;
     steps.done("application applied", &format!("{bytes} bytes of WebAssembly"));
 
     let application = format!("application/{APPLICATION}");
