@@ -25,7 +25,7 @@ use crate::heard::Heard;
 /// Bytes of a record that carries 512 on the wire, as rustls counts them.
 const FRAGMENT_BYTES: usize = 495;
 
-/// Epoch of Welcome's time: 2026-11-22.
+/// Time that Welcome tells at first: 2026-11-22.
 const UNIX_MS: u64 = 1_795_305_600_000;
 
 /// What the gateway answers to the first message.
@@ -59,6 +59,8 @@ pub struct Gateway {
     pub answers_requests: bool,
     /// Epoch of the last session.
     pub epoch: u64,
+    /// Wall-clock time that it tells.
+    pub unix_ms: u64,
     /// Public keys that are enrolled.
     pub enrolled: Vec<Vec<u8>>,
     /// Sessions that came to Welcome.
@@ -89,6 +91,7 @@ impl Gateway {
             cut_at_offset: None,
             answers_requests: true,
             epoch: 0,
+            unix_ms: UNIX_MS,
             enrolled: Vec::new(),
             sessions: 0,
             config: Arc::new(server_config(certificate, key)),
@@ -253,10 +256,9 @@ impl Gateway {
     fn welcome(&mut self) {
         self.epoch += 1;
         self.sessions += 1;
-        let (epoch, heartbeat_ms) = (self.epoch, self.heartbeat_ms);
+        let (epoch, heartbeat_ms, unix_ms) = (self.epoch, self.heartbeat_ms, self.unix_ms);
         if let Some(session) = self.session.as_mut() {
             session.is_welcome = true;
-            let unix_ms = UNIX_MS;
             let welcome = Welcome { epoch, unix_ms, device: "d-test", heartbeat_ms, minor: 0 };
             session.say(&GatewayMessage::Welcome(welcome));
         }

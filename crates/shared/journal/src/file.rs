@@ -132,3 +132,6 @@ impl NorFlash for FileFlash {
         self.file.sync_data().map_err(FileError::Io)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,16 +110,21 @@ struct Part {
 }
 
 impl Part {
+    const fn none() -> Self {
+        Self { bytes: [0; ENTRY_BYTES * limits::GENERATIONS_PER_KEY], used: 0, index: 0 }
+    }
+
+    /// Reads in place: this is too large to be handed around by value.
     fn read<P: Platform>(
+        &mut self,
         journal: &mut Journal,
         platform: &mut P,
         index: u8,
-    ) -> Result<Self, GenerationError> {
-        let mut part =
-            Self { bytes: [0; ENTRY_BYTES * limits::GENERATIONS_PER_KEY], used: 0, index };
-        let found = journal.fetch(platform.flash(), keys::generation(index), &mut part.bytes);
-        part.used = found.map_err(|_| GenerationError::Journal)?.unwrap_or(0);
-        Ok(part)
+    ) -> Result<(), GenerationError> {
+        let found = journal.fetch(platform.flash(), keys::generation(index), &mut self.bytes);
+        self.used = found.map_err(|_| GenerationError::Journal)?.unwrap_or(0);
+        self.index = index;
+        Ok(())
     }
 
     fn entries(&mut self) -> impl Iterator<Item = (&[u8], &mut [u8])> {
@@ -153,32 +158,19 @@ impl Part {
 }
 
 /// Where an application stands in the generation table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct GenerationEntry {
+struct GenerationEntry {
     index: u8,
     known: Option<u64>,
 }
 
 /// Looks an application up, and checks that `generation` is not lower than the one known.
-#[inline(never)]
 pub fn check_generation<P: Platform>(
     journal: &mut Journal,
     platform: &mut P,
     app: AppId,
     generation: u64,
-) -> Result<GenerationEntry, GenerationError> {
-    let mut free = None;
-    for index in 0..limits::GENERATION_KEYS {
-        let mut part = Part::read(journal, platform, index)?;
-        match part.generation_of(app) {
-            Some(known) if generation < known => return Err(GenerationError::TooLow),
-            Some(known) => return Ok(GenerationEntry { index, known: Some(known) }),
-            None if !part.is_full() => free = free.or(Some(index)),
-            None => {}
-        }
-    }
-    let index = free.ok_or(GenerationError::TableFull)?;
-    Ok(GenerationEntry { index, known: None })
+) -> Result<(), GenerationError> {
+    locate(&mut Part::none(), journal, platform, app, generation).map(|_| ())
 }
 
 /// Remembers `generation`, unless it is known already. Answers whether a store was made.
@@ -189,17 +181,41 @@ pub fn keep_generation<P: Platform>(
     app: AppId,
     generation: u64,
 ) -> Result<bool, GenerationError> {
-    let entry = check_generation(journal, platform, app, generation)?;
+    let mut part = Part::none();
+    let entry = locate(&mut part, journal, platform, app, generation)?;
     if entry.known == Some(generation) {
         return Ok(false);
     }
-    let mut part = Part::read(journal, platform, entry.index)?;
+    part.read(journal, platform, entry.index)?;
     part.set(app, generation);
     let value = part.bytes.get(..part.used).unwrap_or_default();
     journal
         .store(platform.flash(), keys::generation(part.index), value)
         .map_err(|_| GenerationError::Journal)?;
     Ok(true)
+}
+
+/// Finds the place of an application in the table, reading part after part into `part`.
+#[inline(never)]
+fn locate<P: Platform>(
+    part: &mut Part,
+    journal: &mut Journal,
+    platform: &mut P,
+    app: AppId,
+    generation: u64,
+) -> Result<GenerationEntry, GenerationError> {
+    let mut free = None;
+    for index in 0..limits::GENERATION_KEYS {
+        part.read(journal, platform, index)?;
+        match part.generation_of(app) {
+            Some(known) if generation < known => return Err(GenerationError::TooLow),
+            Some(known) => return Ok(GenerationEntry { index, known: Some(known) }),
+            None if !part.is_full() => free = free.or(Some(index)),
+            None => {}
+        }
+    }
+    let index = free.ok_or(GenerationError::TableFull)?;
+    Ok(GenerationEntry { index, known: None })
 }
 
 /// Reads the set of slots whose guest shall not run.

@@ -165,6 +165,25 @@ fn hello_tells_boots_the_last_epoch_and_why_it_started() {
 }
 
 #[test]
+fn a_gateway_is_left_when_its_certificate_is_not_valid_at_the_time_it_tells() {
+    let year_ms = 366 * 86_400_000;
+    let mut world = World::started(1);
+    let now_ms = world.gateway.unix_ms;
+    let times_ms = [now_ms + 3 * year_ms, now_ms - year_ms, 0];
+    for unix_ms in times_ms {
+        world.gateway.unix_ms = unix_ms;
+        world.platform.console.clear();
+        world.disconnect();
+        let complaint = "gateway certificate is not valid at the time it told";
+        world.run_until("complaint", |world| world.platform.console.iter().any(|l| l == complaint));
+    }
+    world.gateway.unix_ms = now_ms;
+    world.run_to_session();
+    world.next_beat();
+    println!("\ncases: {}\n", times_ms.len());
+}
+
+#[test]
 fn a_ping_is_answered_once_for_each_id_and_again_when_it_is_repeated() {
     let mut world = World::started(1);
     world.run_to_session();
