@@ -46,8 +46,12 @@ fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn micro_time() -> Value {
+fn time() -> Value {
     json!({"type": "string", "format": "date-time", "nullable": true})
+}
+
+fn micro_time() -> Value {
+    json!({"type": "string", "format": "micro-time", "nullable": true})
 }
 
 fn texts(bytes: bool) -> Value {
@@ -75,7 +79,7 @@ fn event_series() -> Value {
 fn core_event() -> Value {
     json!({
         "involvedObject": object_reference(), "reason": text(), "message": text(),
-        "source": event_source(), "firstTimestamp": micro_time(), "lastTimestamp": micro_time(),
+        "source": event_source(), "firstTimestamp": time(), "lastTimestamp": time(),
         "count": {"type": "integer", "format": "int32"}, "type": text(), "eventTime": micro_time(),
         "series": event_series(), "action": text(), "related": object_reference(),
         "reportingComponent": text(), "reportingInstance": text(),
@@ -85,8 +89,8 @@ fn core_event() -> Value {
 fn new_event() -> Value {
     json!({
         "regarding": object_reference(), "reason": text(), "note": text(), "type": text(),
-        "deprecatedSource": event_source(), "deprecatedFirstTimestamp": micro_time(),
-        "deprecatedLastTimestamp": micro_time(),
+        "deprecatedSource": event_source(), "deprecatedFirstTimestamp": time(),
+        "deprecatedLastTimestamp": time(),
         "deprecatedCount": {"type": "integer", "format": "int32"}, "eventTime": micro_time(),
         "series": event_series(), "action": text(), "related": object_reference(),
         "reportingController": text(), "reportingInstance": text(),
@@ -105,7 +109,7 @@ fn namespace() -> Value {
                 "x-kubernetes-list-map-keys": ["type"],
                 "items": {"type": "object", "required": ["type", "status"], "properties": {
                     "type": text(), "status": text(), "reason": text(), "message": text(),
-                    "lastTransitionTime": micro_time(),
+                    "lastTransitionTime": time(),
                 }},
             },
         }},

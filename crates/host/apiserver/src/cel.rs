@@ -46,6 +46,18 @@ impl Rules {
     }
 }
 
+/// True for errors after which rules are not run, as they may rely on what is wrong.
+pub(crate) fn is_blocking(cause: &Cause) -> bool {
+    const BLOCKING: [&str; 5] = [
+        "FieldValueRequired",
+        "FieldValueNotSupported",
+        "FieldValueTypeInvalid",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+    ];
+    BLOCKING.contains(&cause.reason)
+}
+
 /// What is said beside other errors about rules that were not run because of them.
 pub(crate) fn unchecked() -> Cause {
     let message = "Invalid value: null: some validation rules were not checked because the object \

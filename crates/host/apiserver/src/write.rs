@@ -215,6 +215,8 @@ async fn apply_patch(
         )));
     }
     change.report(&[], &config.duplicates)?;
+    // A null says nothing about the field, so that it is neither owned nor removed.
+    kind.schema.drop_nulls(&mut wanted);
     keep_writable(kind, &change.subresource, &mut wanted);
     let is_forced = asked.query.flag("force");
     let manager = change.manager.clone();
@@ -497,8 +499,10 @@ impl Change<'_> {
         let mut causes = crate::builtin::check_metadata(kind, object, live);
         kind.schema.validate(object, "", &mut causes);
         match &kind.rules {
-            Some(rules) if causes.is_empty() => rules.check(object, live, &mut causes),
-            Some(_) => causes.push(crate::cel::unchecked()),
+            Some(_) if causes.iter().any(crate::cel::is_blocking) => {
+                causes.push(crate::cel::unchecked());
+            }
+            Some(rules) => rules.check(object, live, &mut causes),
             None => {}
         }
         if causes.is_empty() {

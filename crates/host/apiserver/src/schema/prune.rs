@@ -39,27 +39,50 @@ impl Schema {
         }
     }
 
-    /// Fills in defaults; a null where none may be counts as missing.
-    pub(crate) fn fill(&self, value: &mut Value) {
+    /// Removes nulls where there may be none: they count as missing.
+    pub(crate) fn drop_nulls(&self, value: &mut Value) {
         match value {
             Value::Object(fields) => {
                 fields.retain(|name, value| {
                     let schema = self.properties.get(name);
-                    !value.is_null() || schema.is_none_or(|schema| schema.accepts_null())
+                    !value.is_null() || schema.is_none_or(Self::accepts_null)
                 });
+                for (name, field) in fields.iter_mut() {
+                    if let Some(schema) = self.field(name) {
+                        schema.drop_nulls(field);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let Some(schema) = &self.items else { return };
+                items.iter_mut().for_each(|item| schema.drop_nulls(item));
+            }
+            _ => {}
+        }
+    }
+
+    /// Fills in defaults; a null where none may be counts as missing.
+    pub(crate) fn fill(&self, value: &mut Value) {
+        self.drop_nulls(value);
+        self.fill_missing(value);
+    }
+
+    fn fill_missing(&self, value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
                 for (name, schema) in &self.properties {
                     let Some(default) = &schema.default else { continue };
                     fields.entry(name).or_insert_with(|| default.clone());
                 }
                 for (name, field) in fields.iter_mut() {
                     if let Some(schema) = self.field(name) {
-                        schema.fill(field);
+                        schema.fill_missing(field);
                     }
                 }
             }
             Value::Array(items) => {
                 let Some(schema) = &self.items else { return };
-                items.iter_mut().for_each(|item| schema.fill(item));
+                items.iter_mut().for_each(|item| schema.fill_missing(item));
             }
             _ => {}
         }

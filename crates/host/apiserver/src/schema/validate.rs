@@ -271,6 +271,12 @@ fn invalid(path: &str, value: &dyn std::fmt::Display, why: &str) -> Cause {
 
 fn is_formatted(format: &str, text: &str) -> bool {
     match format {
+        // Kubernetes' MicroTime: exactly six digits of a second.
+        "micro-time" => {
+            let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+            let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+            digits == 6 && text.parse::<jiff::Timestamp>().is_ok()
+        }
         "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
         "date" => text.parse::<jiff::civil::Date>().is_ok(),
         "duration" => text.parse::<jiff::SignedDuration>().is_ok(),
