@@ -53,9 +53,10 @@ async fn serve() {
 
 /// What a gateway in another process has to know.
 fn tell(platform: &Platform, authority: &Authority) -> Value {
+    let api = platform.api.as_ref().expect("running");
     let leaf = authority.leaf();
     json!({
-        "kubeconfig": platform.kubeconfig(),
+        "kubeconfig": api.kubeconfig("gateway").expect("a token of the harness"),
         "certificate": BASE64.encode(&leaf.certificates[0]),
         "key": BASE64.encode(leaf.key.secret_der()),
     })

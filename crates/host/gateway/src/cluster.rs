@@ -154,6 +154,13 @@ impl Cluster {
         self.gateways.get(&ObjectRef::new(&self.gateway_name).within(&self.namespace))
     }
 
+    /// Sessions that this process takes, by the Gateway's spec where there is one.
+    pub(crate) fn sessions_max(&self, connections_max: usize) -> usize {
+        let spec = self.gateway().map(|gateway| gateway.spec.sessions_max);
+        let spec = spec.and_then(|sessions| usize::try_from(sessions).ok());
+        spec.map_or(connections_max, |sessions| sessions.min(connections_max))
+    }
+
     /// What follows from the applications and revisions as they are now.
     pub(crate) fn plan(&self) -> Arc<Plan> {
         Arc::clone(&lock(&self.plan))

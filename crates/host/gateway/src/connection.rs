@@ -295,6 +295,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             process: &self.service.process,
             redeeming: &self.service.redeeming,
         };
+        let sessions_max = admissions.cluster.sessions_max(self.service.limits.connections_max);
+        if self.service.registry.session_count() >= sessions_max {
+            return Ok(Verdict::Refused(RefusedReason::Busy));
+        }
         let key = self.key;
         let asking = async {
             match enroll {

@@ -7,6 +7,7 @@
 mod address;
 mod admission;
 mod alpn;
+mod bucket;
 mod cluster;
 mod config;
 mod connection;

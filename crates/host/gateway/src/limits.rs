@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::bucket::Rate;
+
 /// Bytes a record may take on the wire when the ALPN names no record class: the largest of TLS 1.3.
 pub(crate) const RECORD_BYTES_MAX: u16 = 16_384;
 
@@ -40,6 +42,13 @@ pub(crate) const REPLICA_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Status writes in flight. The API server gives one manager about this many seats.
 pub(crate) const STATUS_WRITES_MAX: usize = 16;
+
+/// Status writes of one device: a deployment of eight applications in one go, then two a second. A
+/// guest that fails and is restarted all the time changes more often than anyone can read.
+pub(crate) const STATUS_PACE: Rate = Rate { burst: 40, per_second: 2 };
+
+/// Wait before a device that has used up its pace is looked at again.
+pub(crate) const STATUS_PACE_DELAY: Duration = Duration::from_millis(500);
 
 /// How often one status write is tried again after a conflict before it waits for its next turn.
 pub(crate) const STATUS_TRIES_MAX: u32 = 4;

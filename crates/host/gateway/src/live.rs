@@ -23,8 +23,6 @@ mod front_proxy;
 mod log;
 mod samples;
 mod status;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use front_proxy::FrontProxy;
 use status::Refusal;

@@ -105,11 +105,12 @@ impl Presence {
 
     fn entry(&self) -> GatewayReplica {
         let service = &self.service;
+        let sessions_max = service.cluster.sessions_max(service.limits.connections_max);
         GatewayReplica {
             name: service.process.clone(),
             address: self.live_address.clone(),
             listen_address: Some(self.device_address.clone()),
-            capacity: i64::try_from(service.limits.connections_max).unwrap_or(i64::MAX),
+            capacity: i64::try_from(sessions_max).unwrap_or(i64::MAX),
             connected: i64::try_from(service.registry.session_count()).unwrap_or(i64::MAX),
             certificate_not_after: (self.certificate_not_after)().map(Time),
         }

@@ -5,10 +5,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::watch;
 use wasmbed_crds::Device;
 
+use crate::bucket::Bucket;
 use crate::device_status::Facts;
 use crate::limits::{self, Limits};
 use crate::mailbox::Mailbox;
@@ -76,6 +78,9 @@ pub(crate) struct LiveDevice {
     pub(crate) facts: Mutex<Facts>,
     /// The object as this process wrote it last: the next write is derived from it.
     pub(crate) written: Mutex<Option<Box<Device>>>,
+    /// How often its status may be written: a device that changes all the time is not served on
+    /// the cost of the control plane.
+    status_pace: Mutex<Bucket>,
     session: Mutex<Option<SessionHandle>>,
 }
 
@@ -94,8 +99,14 @@ impl LiveDevice {
             heartbeat: Mutex::new(None),
             facts: Mutex::new(Facts::default()),
             written: Mutex::new(None),
+            status_pace: Mutex::new(Bucket::new(limits::STATUS_PACE, Instant::now())),
             session: Mutex::new(None),
         }
+    }
+
+    /// Whether its status may be written now.
+    pub(crate) fn may_write_status(&self) -> bool {
+        lock(&self.status_pace).take(limits::STATUS_PACE, Instant::now())
     }
 
     /// The session that stands, if one does.

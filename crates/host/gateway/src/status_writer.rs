@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -164,20 +165,26 @@ impl StatusWriter {
             };
             // One permit wakes one worker; the next one is woken here.
             self.arrived.notify_one();
-            if let Some(device) = self.registry.find(&name)
-                && let Err(error) = self.write(&device).await
-            {
-                self.metrics.status_errors.inc();
-                tracing::warn!(device = name, %error, "write status");
-                let writer = Arc::clone(&self);
-                let again = name.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(limits::STATUS_RETRY_DELAY).await;
-                    writer.changed(&again);
-                });
+            if let Some(device) = self.registry.find(&name) {
+                if !device.may_write_status() {
+                    self.later(&name, limits::STATUS_PACE_DELAY);
+                } else if let Err(error) = self.write(&device).await {
+                    self.metrics.status_errors.inc();
+                    tracing::warn!(device = name, %error, "write status");
+                    self.later(&name, limits::STATUS_RETRY_DELAY);
+                }
             }
             self.finish(&name);
         }
+    }
+
+    /// Has a device looked at again after a while.
+    fn later(self: &Arc<Self>, device: &str, delay: Duration) {
+        let (writer, device) = (Arc::clone(self), device.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            writer.changed(&device);
+        });
     }
 
     async fn write(&self, device: &LiveDevice) -> Result<(), kube::Error> {

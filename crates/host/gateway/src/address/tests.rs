@@ -89,5 +89,5 @@ fn the_memory_of_addresses_is_bounded() {
         addresses.enter(address, now).expect("a new address");
         addresses.leave(address);
     }
-    assert!(addresses.buckets.len() <= limits::ADDRESSES_MAX);
+    assert!(addresses.seen.len() <= limits::ADDRESSES_MAX);
 }

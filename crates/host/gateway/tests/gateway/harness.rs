@@ -21,9 +21,6 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wasmbed_apiserver::ApiServer;
-use wasmbed_crds::application_revision::{
-    ApplicationRef, ApplicationRevisionSpec, Needs, RevisionTemplate,
-};
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway};
 use wasmbed_gateway::{Config, Limits, LiveConfig, Running, ServerIdentity};
 use wasmbed_model::ids::{parse_uid, sha256};
@@ -101,7 +98,7 @@ impl Authority {
 /// The API server and what is in it.
 pub struct Platform {
     pub client: Client,
-    api: Option<wasmbed_apiserver::Running>,
+    pub api: Option<wasmbed_apiserver::Running>,
     data_dir: PathBuf,
 }
 
@@ -176,11 +173,6 @@ impl Platform {
         let platform = Self { client, api: Some(api), data_dir };
         platform.apply_gateway(json!({})).await;
         platform
-    }
-
-    /// A kubeconfig for a gateway in another process.
-    pub fn kubeconfig(&self) -> String {
-        self.api.as_ref().expect("running").kubeconfig("gateway").expect("the token above")
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -399,24 +391,27 @@ impl Harness {
         let app = parse_uid(&uid).expect("a UUID");
         let digest = self.store.write(image).expect("memory");
         let (manifest, signature) = sign(app);
-        let revision = ApplicationRevision::new(
-            &format!("{name}-1"),
-            ApplicationRevisionSpec {
-                application_ref: ApplicationRef { name: name.to_owned(), uid },
-                generation: 1,
-                template: RevisionTemplate {
-                    image: application.spec.image.clone(),
-                    ..RevisionTemplate::default()
+        let revision: ApplicationRevision = serde_json::from_value(json!({
+            "apiVersion": "wasmbed.github.io/v1alpha1",
+            "kind": "ApplicationRevision",
+            "metadata": { "name": format!("{name}-1") },
+            "spec": {
+                "applicationRef": { "name": name, "uid": uid },
+                "generation": 1,
+                "template": { "image": application.spec.image },
+                "moduleDigest": "0".repeat(64),
+                "imageDigest": digest.to_string(),
+                "imageBytes": image.len(),
+                "imageFormat": 1,
+                "needs": {
+                    "arenaBytes": arena_bytes, "slotBytes": 1_000, "codeBytes": 0,
+                    "memoryBytes": 0, "stackBytes": 0,
                 },
-                module_digest: "0".repeat(64),
-                image_digest: digest.to_string(),
-                image_bytes: i64::try_from(image.len()).expect("small"),
-                image_format: 1,
-                needs: Needs { arena_bytes, slot_bytes: 1_000, ..Needs::default() },
-                manifest: BASE64.encode(manifest),
-                signature: BASE64.encode(signature),
+                "manifest": BASE64.encode(manifest),
+                "signature": BASE64.encode(signature),
             },
-        );
+        }))
+        .expect("a revision");
         let revisions: Api<ApplicationRevision> = self.api();
         revisions.create(&PostParams::default(), &revision).await.expect("a revision");
         let status = json!({ "status": { "targetRevision": format!("{name}-1") } });

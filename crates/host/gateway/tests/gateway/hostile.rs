@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use wasmbed_crds::Device;
 use wasmbed_gateway::Limits;
-use wasmbed_wire::{GatewayMessage, RefusedReason};
+use wasmbed_wire::{AppId, GatewayMessage, GuestState, RefusedReason};
 
 use crate::harness::Harness;
 use crate::peer::{DeviceKey, PATIENCE, Peer};
@@ -175,6 +176,59 @@ async fn one_address_holds_only_its_part_of_the_handshakes() {
         }
     };
     drop(peer);
+}
+
+#[tokio::test]
+async fn one_address_begins_no_more_handshakes_than_its_rate() {
+    let limits =
+        Limits { handshake_burst: 3, handshakes_per_address_per_second: 0, ..Limits::default() };
+    let harness = Harness::start_with(limits).await;
+    let connect = || connect_with(&harness, &["wasmbed/1-512"]);
+    for _ in 0..3 {
+        connect().await.expect("within the burst");
+    }
+    for _ in 0..3 {
+        assert!(connect().await.is_err(), "beyond the burst");
+    }
+    println!("\ncases: 6\n");
+}
+
+#[tokio::test]
+async fn a_device_that_reads_nothing_is_given_up() {
+    let limits = Limits { write_timeout: Duration::from_millis(300), ..Limits::default() };
+    let harness = Harness::start_with(limits).await;
+    let key = DeviceKey::generate();
+    let image = vec![7; 60_000];
+    let app = harness.application("blink", &image, 100).await;
+    let mut peer = harness.enrolled_with_desired(&key, "DesiredState 1 1:run").await;
+    let asking = async {
+        // Far more answers than all buffers between the two hold.
+        for offset in 0..60_000 {
+            peer.request(app, 1, Some(offset)).await;
+        }
+    };
+    let name = key.device_name();
+    let ended = harness.until_connected(&name, "False SessionClosed");
+    let (device, ()) = tokio::join!(ended, asking);
+    let conditions = device.status.expect("written").conditions;
+    let connected = wasmbed_crds::condition::find(&conditions, "Connected").expect("written");
+    assert!(connected.message.contains("unread"), "{}", connected.message);
+}
+
+#[tokio::test]
+async fn guests_that_a_device_makes_up_are_not_all_kept() {
+    let harness = Harness::start().await;
+    let key = DeviceKey::generate();
+    let mut peer = harness.enrolled(&key).await;
+    for id in 0..200 {
+        peer.report(AppId([id; 16]), 1, GuestState::Running).await;
+    }
+    let full = wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX;
+    harness
+        .until(&key.device_name(), |device: &Device| {
+            device.status.as_ref().is_some_and(|status| status.applications.len() == full)
+        })
+        .await;
 }
 
 #[tokio::test]

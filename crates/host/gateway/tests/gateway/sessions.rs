@@ -278,6 +278,71 @@ async fn a_new_leaf_is_shown_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_silent_device_is_disconnected_after_the_time_of_the_gateways_spec() {
+    let harness = Harness::start().await;
+    let key = DeviceKey::generate();
+    let mut peer = harness.enrolled(&key).await;
+    // The least that the schema allows; it reaches standing sessions with their next message.
+    harness.apply_gateway(json!({ "heartbeatTimeoutSeconds": 5 })).await;
+    harness.application("blink", b"image", 100).await;
+    peer.expect("DesiredState 2 1:run").await;
+    peer.heartbeat(1).await;
+    let last = Instant::now();
+    peer.expect("closed").await;
+    let silent = last.elapsed().as_millis();
+    assert!((4_900..7_000).contains(&silent), "closed after {silent} ms");
+    harness.until_connected(&key.device_name(), "False HeartbeatTimeout").await;
+}
+
+#[tokio::test]
+async fn a_standing_session_contradicts_who_believes_it_lost() {
+    let harness = Harness::start().await;
+    let key = DeviceKey::generate();
+    let peer = harness.enrolled(&key).await;
+    let name = key.device_name();
+    harness.until_connected(&name, "True SessionOpen").await;
+    // As the device controller does when a Lease was renewed too late.
+    let devices: Api<Device> = harness.api();
+    let lost = json!({
+        "apiVersion": "wasmbed.github.io/v1alpha1",
+        "kind": "Device",
+        "metadata": { "name": name },
+        "status": { "conditions": [{
+            "type": "Connected", "status": "Unknown", "reason": "GatewayLost", "message": "",
+            "lastTransitionTime": "2026-11-22T12:00:00Z",
+        }] },
+    });
+    let params = PatchParams::apply("wasmbed-device-controller").force();
+    devices.patch_status(&name, &params, &Patch::Apply(lost)).await.expect("patched");
+    harness.until_connected(&name, "True SessionOpen").await;
+    drop(peer);
+}
+
+#[tokio::test]
+async fn a_full_gateway_says_that_it_is_busy() {
+    let harness = Harness::start().await;
+    let (first, second) = (DeviceKey::generate(), DeviceKey::generate());
+    let standing = harness.enrolled(&first).await;
+    harness.apply_gateway(json!({ "sessionsMax": 1 })).await;
+    let answer = loop {
+        let mut peer = harness.greet(&second).await;
+        match peer.next().await.as_str() {
+            // The watch has not brought the new spec yet.
+            "EnrollRequired" => {}
+            other => break other.to_owned(),
+        }
+    };
+    assert_eq!(answer, "Refused Busy");
+    harness
+        .until(GATEWAY, |gateway: &Gateway| {
+            let replicas = gateway.status.as_ref().map(|status| &status.replicas);
+            replicas.is_some_and(|all| all.iter().any(|r| (r.capacity, r.connected) == (1, 1)))
+        })
+        .await;
+    drop(standing);
+}
+
+#[tokio::test]
 async fn a_stop_ends_sessions_and_takes_the_presence_back() {
     let harness = Harness::start().await;
     let key = DeviceKey::generate();
