@@ -225,11 +225,8 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         self.stopped = store::read_stopped(&mut self.journal, platform)?;
         for slot in 0..self.slots {
             let Some(record) = self.journal.image(platform.flash(), slot)? else { continue };
-            let mut guest = Guest::EMPTY;
-            guest.image_crc = crc_of_note(record.note());
-            let is_sound = read_head(platform, slot, &mut guest)
-                && record.image_bytes == slot_bytes_of(&guest);
-            if !is_sound || !self.adopt(guest) {
+            let is_adopted = Note::decode(record.note()).is_some_and(|note| self.adopt(slot, note));
+            if !is_adopted {
                 Line::new("image dropped from slot ").number(slot.into()).show(platform);
                 self.journal.image_remove(platform.flash(), slot)?;
                 self.count_store();
@@ -246,28 +243,28 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         Ok(())
     }
 
-    /// Gives a guest from the journal its place; false if there is none for it.
+    /// Gives a guest from the journal its place; false if there is none for it. Its manifest is
+    /// read by the loader.
     #[inline(never)]
-    fn adopt(&mut self, guest: Guest) -> bool {
-        if let Some(held) = self.find(guest.app).and_then(|index| self.guests.get_mut(index)) {
-            if held.previous.is_some() || held.generation == guest.generation {
+    fn adopt(&mut self, slot: u8, note: Note) -> bool {
+        let mut own = Previous { slot, image_crc: note.image_crc, generation: note.generation };
+        let held = self.find(note.app);
+        let index = held.or_else(|| self.guests.iter().position(|guest| !guest.is_held));
+        let Some(guest) = index.and_then(|index| self.guests.get_mut(index)) else { return false };
+        if held.is_some() {
+            if guest.previous.is_some() || guest.generation == own.generation {
                 return false;
             }
-            let older = if held.generation < guest.generation {
-                core::mem::replace(held, guest).as_previous()
-            } else {
-                guest.as_previous()
-            };
-            held.previous = Some(older);
-            return true;
-        }
-        match self.guests.iter_mut().find(|guest| !guest.is_held) {
-            Some(place) => {
-                *place = guest;
-                true
+            let mut older = guest.as_previous();
+            if older.generation > own.generation {
+                core::mem::swap(&mut older, &mut own);
             }
-            None => false,
+            guest.previous = Some(older);
         }
+        guest.is_held = true;
+        guest.app = note.app;
+        guest.come_from(own);
+        true
     }
 
     /// Keeps whether the guest in this slot shall run after the next boot.
@@ -319,16 +316,13 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         guest.unload();
         let (is_wanted, restart_token) = (guest.is_wanted, guest.restart_token);
         *guest = Guest::EMPTY;
-        guest.image_crc = previous.image_crc;
-        if read_head(platform, previous.slot, guest) {
-            guest.is_wanted = is_wanted;
-            guest.restart_token = restart_token;
-            guest.stage = Stage::Waiting;
-            guest.is_report_due = true;
-            guest.started_at_ms = now_ms;
-        } else {
-            *guest = Guest::EMPTY;
-        }
+        guest.is_held = true;
+        guest.app = app;
+        guest.come_from(previous);
+        guest.is_wanted = is_wanted;
+        guest.restart_token = restart_token;
+        guest.stage = Stage::Waiting;
+        guest.started_at_ms = now_ms;
         self.refuse_in_state(app, generation, Some(digest), state, reason, detail);
         // A slot that could not be freed is found again at the next boot, as the newer image.
         let _ = self.drop_slot(failed_slot, platform);
@@ -384,19 +378,37 @@ fn slot_bit(slot: u8) -> u16 {
     1_u16.checked_shl(slot.into()).unwrap_or(0)
 }
 
-/// What is kept with an image: application, generation, CRC-32 of the image.
-pub const NOTE_BYTES: usize = 28;
-
-/// The CRC-32 in a note; 0 matches no image that anyone would want to run.
-fn crc_of_note(note: &[u8]) -> u32 {
-    note.get(NOTE_BYTES - 4..)
-        .and_then(|rest| rest.first_chunk())
-        .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+/// What is kept with an image in the journal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Note {
+    pub app: AppId,
+    pub generation: u64,
+    /// CRC-32 of the image.
+    pub image_crc: u32,
 }
 
-/// Bytes that a slot with this guest's image holds.
-pub fn slot_bytes_of(guest: &Guest) -> u32 {
-    image_offset(guest.manifest_bytes) + guest.image_bytes
+impl Note {
+    /// Bytes of a note.
+    pub const BYTES: usize = 28;
+
+    pub fn encode(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..16].copy_from_slice(&self.app.0);
+        bytes[16..24].copy_from_slice(&self.generation.to_le_bytes());
+        bytes[24..].copy_from_slice(&self.image_crc.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
+        let (app, rest) = bytes.split_first_chunk()?;
+        let (generation, crc) = rest.split_first_chunk()?;
+        Some(Self {
+            app: AppId(*app),
+            generation: u64::from_le_bytes(*generation),
+            image_crc: u32::from_le_bytes(*crc.first_chunk()?),
+        })
+    }
 }
 
 /// Where the image lies in its slot.
@@ -404,22 +416,23 @@ pub const fn image_offset(manifest_bytes: u16) -> u32 {
     2 + manifest_bytes as u32 + limits::SIGNATURE_BYTES as u32
 }
 
-/// Reads what a guest is from the head of its slot; false if there is nothing sound.
+/// Reads what a guest is from the head of its slot; false if that is not what the journal says.
 #[inline(never)]
-pub fn read_head<P: Platform>(platform: &mut P, slot: u8, guest: &mut Guest) -> bool {
+pub fn read_head<P: Platform>(platform: &mut P, guest: &mut Guest) -> bool {
     let mut length = [0; 2];
-    if Journal::image_read(platform.flash(), slot, 0, &mut length).is_err() {
+    if Journal::image_read(platform.flash(), guest.slot, 0, &mut length).is_err() {
         return false;
     }
     let manifest_bytes = u16::from_le_bytes(length);
     let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
     let Some(bytes) = buffer.get_mut(..usize::from(manifest_bytes)) else { return false };
-    if Journal::image_read(platform.flash(), slot, 2, bytes).is_err() {
+    if Journal::image_read(platform.flash(), guest.slot, 2, bytes).is_err() {
         return false;
     }
     let Ok(manifest) = Manifest::decode(bytes) else { return false };
-    guest.is_held = true;
-    guest.slot = slot;
+    if manifest.app_uid != guest.app.0 || manifest.generation != guest.generation {
+        return false;
+    }
     guest.take_manifest(&manifest, manifest_bytes);
     true
 }
@@ -427,13 +440,20 @@ pub fn read_head<P: Platform>(platform: &mut P, slot: u8, guest: &mut Guest) -> 
 impl Guest {
     /// What has to be kept to come back to this image.
     pub fn as_previous(&self) -> Previous {
-        Previous { slot: self.slot, image_crc: self.image_crc }
+        let Self { slot, image_crc, generation, .. } = *self;
+        Previous { slot, image_crc, generation }
+    }
+
+    /// Takes the image that was kept.
+    fn come_from(&mut self, kept: Previous) {
+        self.slot = kept.slot;
+        self.image_crc = kept.image_crc;
+        self.generation = kept.generation;
+        self.has_manifest = false;
     }
 
     /// Takes over what the signed manifest says.
     pub fn take_manifest(&mut self, manifest: &Manifest<'_>, manifest_bytes: u16) {
-        self.app = AppId(manifest.app_uid);
-        self.generation = manifest.generation;
         self.digest = Digest(manifest.image_digest);
         self.image_bytes = manifest.image_bytes;
         self.manifest_bytes = manifest_bytes;

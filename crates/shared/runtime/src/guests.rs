@@ -143,6 +143,8 @@ pub struct Previous {
     pub slot: u8,
     /// CRC-32 of the image.
     pub image_crc: u32,
+    /// Generation of its manifest.
+    pub generation: u64,
 }
 
 /// One place for a guest.
@@ -252,7 +254,8 @@ impl Guest {
 
     /// The report about it.
     pub fn report(&self) -> StateReport {
-        let image = Some(self.digest);
+        // Zeros stand for a digest that was not read yet; no image has it.
+        let image = Some(self.digest).filter(|digest| digest.0 != [0; 32]);
         let report = plain_report(self.app, self.generation, image, self.state, self.reason);
         self.detail.fill(StateReport { restarts: self.restarts, ..report })
     }
@@ -278,9 +281,15 @@ impl Guest {
         is_proving.then_some(self.started_at_ms + limits::HEALTHY_MS)
     }
 
+    /// Whether the manifest has to be read from the slot.
+    pub fn needs_manifest(&self) -> bool {
+        self.is_held && !self.has_manifest && self.state != GuestState::Removed
+    }
+
     /// When it needs the next step, if ever.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let own = match self.stage {
+            _ if self.needs_manifest() => Some(0),
             Stage::Stored => None,
             Stage::Waiting | Stage::Loaded | Stage::Ready => Some(0),
             Stage::Parked { wake_at_ms } => Some(wake_at_ms),
@@ -345,6 +354,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 }
                 Stage::BackOff { retry_at_ms } if retry_at_ms <= now_ms => {
                     guest.restarts = guest.restarts.saturating_add(1);
+                    // What the storage failed to give is read anew, all of it.
+                    guest.has_manifest &= guest.reason != GuestReason::StorageFailed;
                     guest.request_start();
                 }
                 _ => {}

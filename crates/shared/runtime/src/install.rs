@@ -12,7 +12,7 @@ use wasmbed_wire::{
 
 use crate::arena::Range;
 use crate::console::Line;
-use crate::core_state::{Core, NOTE_BYTES, image_offset};
+use crate::core_state::{Core, Note, image_offset};
 use crate::guests::{Detail, Guest, parts, plain_report};
 use crate::limits;
 use crate::platform::Platform;
@@ -302,10 +302,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if store::keep_generation(&mut self.journal, platform, app, generation)? {
             self.count_store();
         }
-        let mut note = [0; NOTE_BYTES];
-        note[..16].copy_from_slice(&app.0);
-        note[16..24].copy_from_slice(&generation.to_le_bytes());
-        note[24..].copy_from_slice(&self.install.image_crc.to_le_bytes());
+        let note = Note { app, generation, image_crc: self.install.image_crc }.encode();
         self.journal
             .image_commit(platform.flash(), &writer, &note)
             .map_err(|_| GuestReason::StorageFailed)?;

@@ -81,15 +81,13 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     pub fn load_step<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
         let Some(index) = self.guest_to_load() else { return false };
         let Some(guest) = self.guests.get_mut(index) else { return false };
-        if !guest.has_manifest {
-            let slot = guest.slot;
-            if !read_head(platform, slot, guest) {
-                self.refuse_start(
-                    index,
-                    Refused::new(GuestReason::StorageFailed),
-                    now_ms,
-                    platform,
-                );
+        if guest.needs_manifest() {
+            let is_sound = read_head(platform, guest);
+            guest.has_manifest = true;
+            guest.is_report_due = true;
+            if !is_sound {
+                let refused = Refused::new(GuestReason::StorageFailed);
+                self.refuse_start(index, refused, now_ms, platform);
             }
             return true;
         }
@@ -108,7 +106,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// The guest that the loader works for, or else the first that waits.
     fn guest_to_load(&self) -> Option<usize> {
         let current = usize::from(self.loader.guest);
-        let is_waiting = |guest: &Guest| matches!(guest.stage, Stage::Waiting | Stage::Loaded);
+        let is_waiting = |guest: &Guest| {
+            guest.needs_manifest() || matches!(guest.stage, Stage::Waiting | Stage::Loaded)
+        };
         if self.loader.is_active && self.guests.get(current).is_some_and(is_waiting) {
             return Some(current);
         }
