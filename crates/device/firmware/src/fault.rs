@@ -11,7 +11,7 @@ use cortex_m_rt::ExceptionFrame;
 use wasmbed_wire::{FaultRecord, ResetReason};
 
 /// Says that a record was written before the reset and is not what the RAM held at power-on.
-const MAGIC: u32 = 0x5741_5352;
+const MAGIC: u32 = u32::from_be_bytes(*b"WASR");
 
 /// Why the board was reset, kept in RAM that start-up leaves alone.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 use core::arch::asm;
 
 /// Painted into the free stack, to see later how deep it went.
-const PAINT: u32 = 0x5054_5350;
+const PAINT: u32 = u32::from_be_bytes(*b"free");
 
 unsafe extern "C" {
     static _loop_stack_start: u32;
