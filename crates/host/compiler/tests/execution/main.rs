@@ -2,6 +2,7 @@
 mod differential;
 mod generator;
 mod guest;
+mod guests;
 mod imports;
 mod mutation;
 mod programs;
