@@ -15,6 +15,7 @@ pub(crate) const QMP_SOCKET: &str = "qmp.sock";
 pub(crate) const FLASH_SOCKET: &str = "flash.sock";
 pub(crate) const UPLINK_SOCKET: &str = "uplink.sock";
 pub(crate) const CABLE_SOCKET: &str = "cable.sock";
+pub(crate) const ENTROPY_PIPE: &str = "entropy.pipe";
 
 /// Arguments for `board`, which is left stopped until it is told to continue.
 ///
@@ -66,7 +67,7 @@ fn chardev(role: SerialRole, index: usize) -> Option<String> {
     let socket = |path| format!("socket,{id},path={path},server=off,reconnect-ms=100");
     match role {
         SerialRole::Console => Some(format!("stdio,{id},signal=off")),
-        SerialRole::Entropy => Some(format!("file,{id},path=/dev/null,input-path=/dev/urandom")),
+        SerialRole::Entropy => Some(format!("file,{id},path=/dev/null,input-path={ENTROPY_PIPE}")),
         SerialRole::Flash => Some(socket(FLASH_SOCKET)),
         SerialRole::Uplink => Some(socket(UPLINK_SOCKET)),
         SerialRole::Unused => None,

@@ -4,6 +4,7 @@ mod board;
 mod cable;
 mod command;
 mod console;
+mod entropy;
 mod flash;
 mod leftover;
 pub mod limits;

@@ -68,3 +68,10 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 100;
 /// Bytes read from a gateway and not yet sent to a board on a serial line: one TLS record, since the
 /// line takes no more in 40 ms.
 pub const UPLINK_READ_BYTES: usize = 512;
+
+/// Bytes of the pipe that carries entropy: the least there is, since what lies in it is of no use to
+/// anybody else.
+pub const ENTROPY_PIPE_BYTES: usize = 4096;
+
+/// Random bytes written at a time.
+pub const ENTROPY_WRITE_BYTES: usize = 256;

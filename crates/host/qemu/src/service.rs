@@ -35,6 +35,9 @@ pub(crate) const FIELD_MANAGER: &str = "wasmbed-qemu";
 /// Wait before a reconciliation that failed is tried again.
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 
+/// Time for the last statuses at the end.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What the manager is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -123,8 +126,22 @@ pub async fn run(config: Config, client: Client, cancel: CancellationToken) -> R
             }
         })
         .await;
-    context.fleet.stop_all().await;
+    let stopped = context.fleet.stop_all().await;
+    // Nobody waits long for a manager that ends; its successor writes the same, or better.
+    let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, say_goodbye(&context, &stopped)).await;
     Ok(())
+}
+
+/// Tells that nobody looks after these boards any more.
+async fn say_goodbye(context: &Context, uids: &[String]) {
+    for device in context.known.state() {
+        if device.uid().is_some_and(|uid| uids.contains(&uid)) {
+            let outcome = || Some(status::Outcome::Unattended);
+            if let Err(error) = status::write(context, &device, outcome, None).await {
+                tracing::debug!(%error, "last status of a board");
+            }
+        }
+    }
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>

@@ -224,8 +224,8 @@ async fn a_virtual_device_from_its_creation_to_its_end() {
 
     // A new manager goes on with what the old one left: the same flash, the same Device.
     bench.stop_manager().await;
-    let left = bench.of::<VirtualDevice>().get("one").await.unwrap();
-    assert!(pid(&left).is_none_or(|pid| !is_alive(pid)), "a stopped manager leaves no process");
+    let left = bench.wait_for("Powered", "Unknown", "ManagerStopped").await;
+    assert_eq!(pid(&left), None);
     bench.start_manager();
     let again = bench.wait("started again", |device| pid(device).is_some_and(is_alive)).await;
     assert_eq!(again.status.unwrap().device.as_deref(), Some("d-abcdefghijklmnop"));

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -15,14 +15,18 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::supervise::{Order, never};
 use super::{BoardConfig, BoardStatus, Crash, Phase};
-use crate::command;
+use crate::command::{self, ENTROPY_PIPE};
 use crate::console::Console;
+use crate::entropy::Entropy;
 use crate::flash::FlashServer;
 use crate::leftover;
 use crate::limits::{QEMU_MESSAGE_BYTES_MAX, QEMU_START_TIMEOUT, QEMU_STOP_TIMEOUT};
 use crate::process::{Output, Process};
 use crate::qmp::{Event, Qmp, QmpError};
 use crate::uplink::Uplink;
+
+/// Time between two looks at the wiring: no event tells, and one look is nearly always enough.
+const WIRING_POLL: Duration = Duration::from_millis(1);
 
 /// What stays wired while QEMU comes and goes.
 pub(super) struct Wiring {
@@ -60,7 +64,10 @@ pub(super) async fn run(wiring: &Wiring, orders: &mut mpsc::Receiver<Order>) -> 
         uplink_connections: wiring.uplink.as_ref().map_or(0, |uplink| uplink.connections()),
     };
     let messages = Messages::default();
-    let (mut process, readers) = match spawn(wiring, &messages) {
+    // A pipe of its own for each life: bytes that one QEMU has left are no secret of the next.
+    let started = Entropy::create(&wiring.config.directory.join(ENTROPY_PIPE))
+        .and_then(|entropy| Ok((entropy, spawn(wiring, &messages)?)));
+    let (entropy, (mut process, readers)) = match started {
         Ok(started) => started,
         Err(error) => {
             let message = Some(error.to_string());
@@ -68,7 +75,7 @@ pub(super) async fn run(wiring: &Wiring, orders: &mut mpsc::Receiver<Order>) -> 
         }
     };
     wiring.status.send_modify(|status| status.pid = Some(process.pid()));
-    let outcome = attend(wiring, &mark, &mut process, orders).await;
+    let outcome = attend(wiring, &mark, entropy, &mut process, orders).await;
     process.kill();
     let exit = process.ended().await;
     // What QEMU wrote last is still in the pipes.
@@ -144,11 +151,12 @@ fn read_pipe(mut pipe: pipe::Receiver, sink: impl Fn(&[u8]) + Send + 'static) ->
 async fn attend(
     wiring: &Wiring,
     mark: &Mark,
+    entropy: Entropy,
     process: &mut Process,
     orders: &mut mpsc::Receiver<Order>,
 ) -> Result<(), Option<String>> {
-    let starting = timeout(QEMU_START_TIMEOUT, boot(wiring, mark));
-    let (qmp, events) = tokio::select! {
+    let starting = timeout(QEMU_START_TIMEOUT, boot(wiring, mark, entropy));
+    let (qmp, events, _feed) = tokio::select! {
         _ = process.ended() => return Err(None),
         started = starting => match started {
             Ok(started) => started.map_err(|error| Some(error.to_string()))?,
@@ -161,7 +169,11 @@ async fn attend(
 }
 
 /// Waits for QMP and for the serial lines that must lose nothing, then lets the processor run.
-async fn boot(wiring: &Wiring, mark: &Mark) -> Result<(Qmp, mpsc::Receiver<Event>), QmpError> {
+async fn boot(
+    wiring: &Wiring,
+    mark: &Mark,
+    entropy: Entropy,
+) -> Result<(Qmp, mpsc::Receiver<Event>, AbortOnDropHandle<()>), QmpError> {
     let (stream, _) = wiring.qmp.accept().await?;
     let (qmp, events) = Qmp::open(stream).await?;
     if let Some(flash) = &wiring.flash {
@@ -170,10 +182,22 @@ async fn boot(wiring: &Wiring, mark: &Mark) -> Result<(Qmp, mpsc::Receiver<Event
     if let Some(uplink) = &wiring.uplink {
         uplink.connected(mark.uplink_connections + 1).await;
     }
+    while !is_wired(&qmp).await? {
+        tokio::time::sleep(WIRING_POLL).await;
+    }
+    let feed = entropy.feed();
     if wiring.config.firmware.is_some() {
         qmp.execute("cont", Value::Null).await?;
     }
-    Ok((qmp, events))
+    Ok((qmp, events, feed))
+}
+
+/// Whether every serial port has its other end. QEMU connects beside its other work, and drops what a
+/// board says before it has noticed that it is connected.
+async fn is_wired(qmp: &Qmp) -> Result<bool, QmpError> {
+    let chardevs = qmp.execute("query-chardev", Value::Null).await?;
+    let mut names = chardevs.as_array().into_iter().flatten().map(|chardev| &chardev["filename"]);
+    Ok(names.all(|name| !name.as_str().unwrap_or_default().starts_with("disconnected")))
 }
 
 async fn obey(

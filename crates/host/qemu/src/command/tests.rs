@@ -23,7 +23,7 @@ fn an_ethernet_board_has_a_console_and_a_cable() {
         "-name one,,two -M mps2-an385 -nodefaults -display none -S
 -chardev socket,id=qmp,path=qmp.sock,server=off -mon chardev=qmp,mode=control
 -chardev stdio,id=serial0,signal=off -serial chardev:serial0
--chardev file,id=serial1,path=/dev/null,input-path=/dev/urandom -serial chardev:serial1
+-chardev file,id=serial1,path=/dev/null,input-path=entropy.pipe -serial chardev:serial1
 -chardev socket,id=serial2,path=flash.sock,server=off,reconnect-ms=100 -serial chardev:serial2
 -netdev stream,id=cable,server=off,addr.type=unix,addr.path=cable.sock,reconnect-ms=500
 -net nic,model=lan9118,netdev=cable,macaddr=02:00:0a:53:00:02
@@ -38,7 +38,7 @@ fn a_serial_board_has_its_uplink_instead() {
         "-name one,,two -M stm32vldiscovery -nodefaults -display none -S
 -chardev socket,id=qmp,path=qmp.sock,server=off -mon chardev=qmp,mode=control
 -chardev socket,id=serial0,path=uplink.sock,server=off,reconnect-ms=100 -serial chardev:serial0
--chardev file,id=serial1,path=/dev/null,input-path=/dev/urandom -serial chardev:serial1
+-chardev file,id=serial1,path=/dev/null,input-path=entropy.pipe -serial chardev:serial1
 -chardev socket,id=serial2,path=flash.sock,server=off,reconnect-ms=100 -serial chardev:serial2
 -net none
 -extra -kernel /firmware.elf",

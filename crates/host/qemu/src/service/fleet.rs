@@ -74,10 +74,14 @@ impl Fleet {
         }
     }
 
-    /// Stops all boards.
-    pub(super) async fn stop_all(&self) {
-        let entries: Vec<Entry> = self.entries().drain().map(|(_, entry)| entry).collect();
-        futures::future::join_all(entries.into_iter().map(|entry| entry.board.stop())).await;
+    /// Stops all boards; answers the UIDs of those that ran.
+    pub(super) async fn stop_all(&self) -> Vec<String> {
+        let entries: Vec<(String, Entry)> = self.entries().drain().collect();
+        let stopped = entries.into_iter().map(|(uid, entry)| async {
+            entry.board.stop().await;
+            uid
+        });
+        futures::future::join_all(stopped).await
     }
 
     /// What was last reported of a VirtualDevice.

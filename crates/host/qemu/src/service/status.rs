@@ -22,6 +22,9 @@ mod tests;
 /// Longest message that the schema takes.
 const MESSAGE_CHARS_MAX: usize = 1024;
 
+/// Reason of `Powered` and `Ready` while no manager runs.
+const MANAGER_STOPPED: &str = "ManagerStopped";
+
 /// What there is instead of, or beside, a running board.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
@@ -31,6 +34,8 @@ pub(super) enum Outcome {
     Off,
     /// A board.
     Board(Box<BoardStatus>),
+    /// The manager that ran it has stopped, and the board with it.
+    Unattended,
 }
 
 /// What is known of a VirtualDevice.
@@ -82,6 +87,10 @@ fn powered(outcome: &Outcome) -> Observation {
         Outcome::Off => {
             let message = "the spec says power: Off";
             return Observation::fails(kinds::POWERED, reasons::POWERED_OFF, message);
+        }
+        Outcome::Unattended => {
+            let message = "the QEMU manager has stopped, and the emulator with it";
+            return Observation::unknown(kinds::POWERED, MANAGER_STOPPED, message);
         }
         Outcome::Board(board) => board,
     };

@@ -56,7 +56,9 @@ fn conditions_say_what_holds_and_why_not() {
     check(crash, None, ["Powered=False Crashed", enrolling, "Ready=False Crashed"]);
     let starting = Outcome::Board(Box::new(board(Phase::Starting)));
     check(starting, None, ["Powered=False Pending", enrolling, "Ready=False Pending"]);
-    println!("\ncases: 6\n");
+    let alone = "Powered=Unknown ManagerStopped";
+    check(Outcome::Unattended, Some("d-1"), [alone, enrolled, "Ready=Unknown ManagerStopped"]);
+    println!("\ncases: 7\n");
 }
 
 #[test]
