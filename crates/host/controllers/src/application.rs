@@ -6,13 +6,12 @@ mod prepare;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::DeleteParams;
-use kube::core::Selector;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasmbed_crds::application::{BoardFit, Counts};
+use wasmbed_crds::desired::Wish;
 use wasmbed_crds::{
     Application, ApplicationRevision, ApplicationStatus, Device, condition, desired,
 };
@@ -44,12 +43,15 @@ pub async fn reconcile(app: Arc<Application>, ctx: Arc<Context>) -> Result<Actio
     let uid = app.uid().unwrap_or_default();
     if app.metadata.deletion_timestamp.is_some() {
         // Gateways leave it out of every desired set from now on; its revisions go with it.
-        ctx.attempts.forget(&uid);
         return Ok(Action::await_change());
     }
     let prepared = prepare::prepare(&app, &uid, &ctx).await?;
     let target = prepared.target.as_deref().and_then(desired::revision);
-    let devices = ctx.caches.devices.state_filter(|device| desired::selects(&app, device));
+    let wish = Wish::of(&app);
+    let devices = match &wish {
+        Ok(wish) => ctx.caches.devices.state_filter(|device| wish.covers(device)),
+        Err(_) => Vec::new(),
+    };
     let views: Vec<_> = devices.iter().map(|device| view(device, &uid)).collect();
     let tally = application::tally(&views, target.as_ref());
     write_status(&app, &prepared.observation, target.as_ref(), &tally, &ctx).await?;
@@ -91,8 +93,8 @@ async fn write_status(
     let generation = app.metadata.generation;
     new.observed_generation = generation;
     let [available, mut ready] = application::conditions(prepared, app.spec.suspend, tally);
-    if let Some(message) = selector_mistake(&app.spec.selector) {
-        ready = Observation::fails(kinds::READY, reasons::SELECTOR_INVALID, message);
+    if let Err(error) = Wish::of(app) {
+        ready = Observation::fails(kinds::READY, reasons::SELECTOR_INVALID, error.to_string());
     }
     for observation in [prepared, &available, &ready] {
         condition::set(&mut new.conditions, observation, generation, ctx.now());
@@ -164,11 +166,6 @@ async fn announce(
     if ready.reason == reasons::ALL_RUNNING && changed(ready) {
         ctx.publish(app, false, ready.reason, "Observe", &ready.message).await;
     }
-}
-
-/// Why the selector cannot be evaluated, where it cannot.
-fn selector_mistake(selector: &LabelSelector) -> Option<String> {
-    Selector::try_from(selector.clone()).err().map(|error| error.to_string())
 }
 
 /// Deletes revisions that are neither in use nor among the newest.

@@ -113,7 +113,6 @@ pub async fn drive<K, F, Done>(
     context: Arc<Context>,
     store: Store<K>,
     requests: mpsc::Receiver<ObjectRef<K>>,
-    debounce: Duration,
     shutdown: CancellationToken,
     reconcile: F,
 ) where
@@ -132,8 +131,9 @@ pub async fn drive<K, F, Done>(
         Some((Ok::<_, Infallible>(request), requests))
     });
     let queue = Box::pin(queue.take_until(shutdown.cancelled_owned()));
-    let config =
-        controller::Config::default().concurrency(limits::CONCURRENT_RECONCILES).debounce(debounce);
+    // No debounce: a device that never stops reporting would put it off for ever. Requests that
+    // come while the same object is at work become one anyway.
+    let config = controller::Config::default().concurrency(limits::CONCURRENT_RECONCILES);
     let one = move |object: Arc<K>, context: Arc<Context>| {
         let reconcile = reconcile.clone();
         Box::pin(async move {

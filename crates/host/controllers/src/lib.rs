@@ -20,7 +20,6 @@ mod sweep;
 mod watches;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
@@ -85,7 +84,7 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
         failures: Default::default(),
         leases: leases.clone(),
         caches: caches.clone(),
-        images: Arc::clone(&config.images),
+        images: config.images,
         signer: config.signer,
         client,
         clock,
@@ -94,7 +93,7 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
         () = shutdown.cancelled() => {}
         () = caches.wait_until_ready() => {
             tracing::info!("the controllers' caches are in step with the cluster");
-            start(&context, &config.images, leases, queues, requests, &tasks, &shutdown);
+            start(&context, leases, queues, requests, &tasks, &shutdown);
         }
     }
     shutdown.cancelled().await;
@@ -106,7 +105,6 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
 /// Starts what needs caches that are in step.
 fn start(
     context: &Arc<Context>,
-    images: &Arc<dyn ImageStore>,
     leases: leases::Leases,
     queues: watches::Queues,
     requests: watches::Requests,
@@ -114,26 +112,24 @@ fn start(
     shutdown: &CancellationToken,
 ) {
     let caches = &context.caches;
-    let at_once = Duration::ZERO;
     let ctx = || Arc::clone(context);
     let stop = || shutdown.clone();
     tasks.spawn(drive(
         ctx(),
         caches.applications.clone(),
         requests.applications,
-        limits::APPLICATION_DEBOUNCE,
         stop(),
         application::reconcile,
     ));
     let devices = caches.devices.clone();
-    tasks.spawn(drive(ctx(), devices, requests.devices, at_once, stop(), device::reconcile));
+    tasks.spawn(drive(ctx(), devices, requests.devices, stop(), device::reconcile));
     let gateways = caches.gateways.clone();
-    tasks.spawn(drive(ctx(), gateways, requests.gateways, at_once, stop(), gateway::reconcile));
+    tasks.spawn(drive(ctx(), gateways, requests.gateways, stop(), gateway::reconcile));
     let tokens = caches.enrollments.clone();
-    tasks.spawn(drive(ctx(), tokens, requests.enrollments, at_once, stop(), enrollment::reconcile));
+    tasks.spawn(drive(ctx(), tokens, requests.enrollments, stop(), enrollment::reconcile));
     let (devices, gateways) = (caches.devices.clone(), caches.gateways.clone());
     until(tasks, shutdown, leases.follow(requests.leases, devices, gateways, queues));
-    until(tasks, shutdown, sweep::run(Arc::clone(images), caches.revisions.clone()));
+    until(tasks, shutdown, sweep::run(ctx()));
 }
 
 fn until(

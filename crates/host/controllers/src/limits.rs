@@ -7,9 +7,6 @@ use std::time::Duration;
 pub const QUEUE_REQUESTS_MAX: usize = 1024;
 /// Objects of one kind that are reconciled at the same time.
 pub const CONCURRENT_RECONCILES: u16 = 8;
-/// Requests to reconcile one Application again within this time become one: devices report in
-/// bursts. Far below what a person notices.
-pub const APPLICATION_DEBOUNCE: Duration = Duration::from_millis(10);
 /// Revisions of one Application that are kept, for undo.
 pub const REVISIONS_KEPT: usize = 10;
 /// Time in which a module must have arrived.

@@ -1,30 +1,36 @@
-//! Images that no revision names go away, at the second look.
+//! What is left behind by objects that are gone: images that no revision names, and memories.
 //!
-//! At the second only, because an image is stored before its revision is written.
+//! An image goes at the second look only, because it is stored before its revision is written.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use kube::runtime::reflector::Store;
-use wasmbed_crds::ApplicationRevision;
+use kube::ResourceExt;
 use wasmbed_model::ids::{self, Digest};
 use wasmbed_model::image_store::{ImageStore, ImageStoreError};
+
+use crate::context::Context;
 
 #[cfg(test)]
 mod tests;
 
-/// Looks for surplus images now and then, for ever.
-pub async fn run(images: Arc<dyn ImageStore>, revisions: Store<ApplicationRevision>) {
+/// Looks for what is left behind now and then, for ever.
+pub async fn run(context: Arc<Context>) {
     let mut suspects = HashSet::new();
     let mut period = tokio::time::interval(crate::limits::SWEEP_PERIOD);
     loop {
         period.tick().await;
-        let named = revisions
+        let there: HashSet<_> =
+            context.caches.applications.state().iter().filter_map(|app| app.uid()).collect();
+        context.attempts.retain(|uid| there.contains(uid));
+        let named = context
+            .caches
+            .revisions
             .state()
             .iter()
             .filter_map(|revision| ids::parse_digest(&revision.spec.image_digest))
             .collect();
-        let images = Arc::clone(&images);
+        let images = Arc::clone(&context.images);
         let before = std::mem::take(&mut suspects);
         let task = tokio::task::spawn_blocking(move || sweep(&*images, &named, &before));
         match task.await {

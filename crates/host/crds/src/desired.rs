@@ -1,11 +1,10 @@
 //! From resources to `model::desired`: which applications want a device, and in which revision.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use kube::core::{Selector, SelectorExt};
+use kube::core::{ParseExpressionError, Selector, SelectorExt};
 use wasmbed_model::desired::{self, Budget, Candidate, Plan, Revision};
 use wasmbed_model::ids;
 
@@ -39,15 +38,34 @@ where
 
 /// Whether the Application wants the device. One that is being deleted wants none.
 pub fn selects(application: &Application, device: &Device) -> bool {
-    application.metadata.deletion_timestamp.is_none()
-        && device.spec.enabled
-        && device.namespace() == application.namespace()
-        && matches(&application.spec.selector, device.labels())
+    Wish::of(application).is_ok_and(|wish| wish.covers(device))
 }
 
-/// Whether the labels match. A selector that cannot be evaluated matches nothing.
-pub fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    Selector::try_from(selector.clone()).is_ok_and(|selector| selector.matches(labels))
+/// Which devices an Application wants, made ready to be asked about many.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    application: &'a Application,
+    selector: Selector,
+}
+
+impl<'a> Wish<'a> {
+    /// Reads the selector.
+    ///
+    /// # Errors
+    /// The selector cannot be evaluated: such an Application wants no device.
+    pub fn of(application: &'a Application) -> Result<Self, ParseExpressionError> {
+        let selector = Selector::try_from(application.spec.selector.clone())?;
+        Ok(Self { application, selector })
+    }
+
+    /// Whether the Application wants the device.
+    pub fn covers(&self, device: &Device) -> bool {
+        let application = &self.application.metadata;
+        application.deletion_timestamp.is_none()
+            && device.spec.enabled
+            && device.metadata.namespace == application.namespace
+            && self.selector.matches(device.labels())
+    }
 }
 
 /// The application with this revision as a candidate for a device; nothing if the revision belongs

@@ -77,9 +77,10 @@ impl Attempts {
         });
     }
 
-    /// Forgets an Application that is gone.
-    pub fn forget(&self, uid: &str) {
-        self.by_uid.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// Forgets Applications that are gone.
+    pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        let mut by_uid = self.by_uid.lock().unwrap_or_else(PoisonError::into_inner);
+        by_uid.retain(|uid, _| is_there(uid));
     }
 
     fn with<T>(&self, uid: &str, look: impl FnOnce(&mut Attempt) -> T) -> T {

@@ -53,7 +53,7 @@ async fn a_revision_holds_what_a_device_verifies() {
     let key = cluster.signer.public_key();
     assert!(wasmbed_curve::ed25519::verify(&key, message, &signature).is_ok());
     let manifest = wasmbed_image::Manifest::decode(&manifest_bytes).unwrap();
-    assert_eq!((manifest.namespace, manifest.app_name), ("default", "hello"));
+    assert_eq!((manifest.namespace, manifest.app_name), (cluster.namespace.as_str(), "hello"));
     assert_eq!(manifest.app_uid, ids::parse_uid(&app.uid().unwrap()).unwrap().0);
     assert_eq!((manifest.generation, manifest.image_digest), (1, image.0));
     assert_eq!(manifest.image_bytes as usize, stored.len());

@@ -48,6 +48,7 @@ async fn every_kind_has_a_manifest_and_the_api_takes_it_whole() {
     assert_eq!(kinds, expected);
 
     let cluster = Cluster::start().await;
+    let client = || cluster.client.clone();
     let params = PatchParams {
         field_validation: Some(ValidationDirective::Strict),
         ..PatchParams::apply("example").force()
@@ -57,7 +58,7 @@ async fn every_kind_has_a_manifest_and_the_api_takes_it_whole() {
         let (group, version) = types.api_version.split_once('/').unwrap();
         let kind = GroupVersionKind::gvk(group, version, &types.kind);
         let api: Api<DynamicObject> =
-            Api::namespaced_with(cluster.client.clone(), "default", &ApiResource::from_gvk(&kind));
+            Api::namespaced_with(client(), &cluster.namespace, &ApiResource::from_gvk(&kind));
         let applied = api.patch(&object.name_any(), &params, &Patch::Apply(object)).await;
         let applied = applied.unwrap_or_else(|error| panic!("{file}: {error}"));
         // Nothing that the manifest says was dropped or changed.

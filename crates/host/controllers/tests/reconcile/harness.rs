@@ -1,14 +1,16 @@
-//! The controllers against the embedded API server, in this process.
+//! The controllers against the embedded API server in this process, or, where the environment names
+//! a kubeconfig, against that cluster: each test in a namespace of its own.
 
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{NamespaceResourceScope, Resource};
 use kube::runtime::wait::await_condition;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -20,6 +22,8 @@ use wasmbed_controllers::{Config, run};
 use wasmbed_crds::{Application, condition};
 use wasmbed_pki::{DirectoryStore, ImageSigner};
 
+/// Names a kubeconfig to run against a cluster instead of the embedded server.
+const KUBECONFIG: &str = "WASMBED_TEST_KUBECONFIG";
 /// How long anything may take before a test fails. Far above what it takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -28,7 +32,8 @@ pub struct Cluster {
     pub client: Client,
     pub images: Arc<ImageDirectory>,
     pub signer: Arc<ImageSigner>,
-    pub folder: tempfile::TempDir,
+    pub namespace: String,
+    _folder: tempfile::TempDir,
     server: Option<Running>,
     controllers: Option<(CancellationToken, JoinHandle<()>)>,
 }
@@ -44,24 +49,35 @@ impl Cluster {
     /// Starts the API server alone.
     pub async fn without_controllers() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = wasmbed_apiserver::Config::new(folder.path().join("api"));
-        config.crds = wasmbed_crds::all();
-        let server = ApiServer::start(config).await.unwrap();
+        let (client, server) = match std::env::var_os(KUBECONFIG) {
+            Some(path) => (connect(path.as_ref()).await, None),
+            None => {
+                let mut config = wasmbed_apiserver::Config::new(folder.path().join("api"));
+                config.crds = wasmbed_crds::all();
+                let server = ApiServer::start(config).await.unwrap();
+                (server.client(), Some(server))
+            }
+        };
+        let namespace: Namespace =
+            serde_json::from_value(json!({ "metadata": { "generateName": "test-" } })).unwrap();
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let namespace = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
         let keys = DirectoryStore::open(folder.path().join("keys")).unwrap();
         Self {
-            client: server.client(),
+            client,
+            namespace: namespace.name_any(),
             images: Arc::new(ImageDirectory::open(folder.path().join("images")).unwrap()),
             signer: Arc::new(ImageSigner::open(&keys).unwrap()),
-            server: Some(server),
+            server,
             controllers: None,
-            folder,
+            _folder: folder,
         }
     }
 
     pub fn start_controllers(&mut self) {
         let shutdown = CancellationToken::new();
         let config = Config {
-            namespace: None,
+            namespace: Some(self.namespace.clone()),
             images: self.images.clone(),
             signer: Arc::clone(&self.signer),
             instance: "test".to_owned(),
@@ -80,14 +96,18 @@ impl Cluster {
 
     pub async fn stop(mut self) {
         self.stop_controllers().await;
-        self.server.take().unwrap().stop().await;
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces.delete(&self.namespace, &DeleteParams::default()).await.unwrap();
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
     }
 
     pub fn api<K>(&self) -> Api<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
-        Api::namespaced(self.client.clone(), "default")
+        Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// Creates an object from its JSON.
@@ -204,6 +224,16 @@ impl Cluster {
         })
         .await
     }
+}
+
+/// A client of the cluster that the kubeconfig names, with our definitions installed.
+async fn connect(path: &Path) -> Client {
+    let kubeconfig = kube::config::Kubeconfig::read_from(path).unwrap();
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    let client = Client::try_from(config).unwrap();
+    wasmbed_controllers::definitions::install(&client).await.unwrap();
+    client
 }
 
 /// The digest of a module, as a spec says it.
