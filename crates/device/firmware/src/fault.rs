@@ -20,6 +20,8 @@ struct Record {
     magic: u32,
     kind: u32,
     fault: [u32; 4],
+    /// Faults and panics without a minute of sound running between them.
+    streak: u32,
     check: u32,
 }
 
@@ -36,9 +38,18 @@ unsafe extern "C" {
 
 impl Record {
     /// A record of program counter, link register or line, fault status, address.
-    fn new(kind: u32, fault: [u32; 4]) -> Self {
-        let check = fault.iter().fold(MAGIC ^ kind, |sum, word| sum.rotate_left(7) ^ word);
-        Self { magic: MAGIC, kind, fault, check }
+    fn new(kind: u32, fault: [u32; 4], streak: u32) -> Self {
+        let sum = fault.iter().fold(MAGIC ^ kind, |sum, word| sum.rotate_left(7) ^ word);
+        let check = sum.rotate_left(7) ^ streak;
+        Self { magic: MAGIC, kind, fault, streak, check }
+    }
+
+    /// The record in the RAM, unless that is what power-on left there.
+    fn read() -> Option<Self> {
+        // SAFETY: no reference to the cell exists anywhere; every bit pattern is a record.
+        let record = unsafe { addr_of!(_reset_record).cast::<Self>().read_volatile() };
+        let expected = Self::new(record.kind, record.fault, record.streak);
+        (record.magic == MAGIC && record.check == expected.check).then_some(record)
     }
 
     fn keep(self) {
@@ -48,20 +59,42 @@ impl Record {
     }
 }
 
+/// Keeps why the board stops, and restarts it.
+fn stop(kind: u32, fault: [u32; 4]) -> ! {
+    let streak = Record::read().map_or(0, |record| record.streak);
+    Record::new(kind, fault, streak.saturating_add(1)).keep();
+    SCB::sys_reset()
+}
+
+/// Why the board was reset.
+pub struct LastReset {
+    /// The reason, as the gateway is told.
+    pub reason: ResetReason,
+    /// Where it stopped.
+    pub fault: Option<FaultRecord>,
+    /// Faults and panics in a row, this one included.
+    pub streak: u32,
+}
+
 /// Takes the record of the last reset, so that the next one does not find it.
-pub fn take() -> (ResetReason, Option<FaultRecord>) {
-    // SAFETY: called once, before anything that could write it; every bit pattern is a record.
-    let record = unsafe { addr_of!(_reset_record).cast::<Record>().read_volatile() };
-    Record::new(0, [0; 4]).keep();
-    let expected = Record::new(record.kind, record.fault);
-    let is_kept = record.magic == MAGIC && record.check == expected.check;
+pub fn take() -> LastReset {
+    let record = Record::read().unwrap_or(Record::new(0, [0; 4], 0));
     let reason = match record.kind {
-        PANIC if is_kept => ResetReason::Panic,
-        FAULT if is_kept => ResetReason::HardFault,
-        _ => return (ResetReason::PowerOn, None),
+        PANIC => ResetReason::Panic,
+        FAULT => ResetReason::HardFault,
+        _ => ResetReason::PowerOn,
     };
+    let is_fault = reason != ResetReason::PowerOn;
+    let streak = if is_fault { record.streak } else { 0 };
+    Record::new(0, [0; 4], streak).keep();
     let [pc, lr, cfsr, address] = record.fault;
-    (reason, Some(FaultRecord { pc, lr, cfsr, address }))
+    let fault = is_fault.then_some(FaultRecord { pc, lr, cfsr, address });
+    LastReset { reason, fault, streak }
+}
+
+/// The board has run soundly for a while: the next fault is the first one again.
+pub fn settle() {
+    Record::new(0, [0; 4], 0).keep();
 }
 
 /// Restarts the board because it was asked to. Nothing is kept here: who asked is in the journal.
@@ -119,8 +152,7 @@ pub fn unexpected_interrupt() {
     let number = active.saturating_sub(16);
     cortex_m::interrupt::disable();
     shout("fault: interrupt ").number(number).text(" has no handler").end();
-    Record::new(FAULT, [0, number, 0, 0]).keep();
-    SCB::sys_reset()
+    stop(FAULT, [0, number, 0, 0])
 }
 
 #[panic_handler]
@@ -130,8 +162,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     // A message with values in it would need the formatter; place and plain text say enough.
     let message = info.message().as_str().unwrap_or("");
     shout("panic: ").text(file).text(":").number(line).text(" ").text(message).end();
-    Record::new(PANIC, [0, line, 0, 0]).keep();
-    SCB::sys_reset()
+    stop(PANIC, [0, line, 0, 0])
 }
 
 // SAFETY: this only reads the frame that the hardware stacked, and never returns.
@@ -149,15 +180,13 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     line.text(" r12 ").word(frame.r12()).end();
     let line = shout("fault: mmfar ").word(scb.mmfar.read());
     line.text(" bfar ").word(scb.bfar.read()).end();
-    let address = scb.bfar.read();
-    Record::new(FAULT, [frame.pc(), frame.lr(), status, address]).keep();
-    SCB::sys_reset()
+    stop(FAULT, [frame.pc(), frame.lr(), status, scb.bfar.read()])
 }
 
 /// Shows why the board was reset, if there is anything to say.
-pub fn show(reason: ResetReason, fault: Option<FaultRecord>) {
-    let Some(fault) = fault else { return };
-    match reason {
+pub fn show(last: &LastReset) {
+    let Some(fault) = last.fault else { return };
+    match last.reason {
         ResetReason::Panic => {
             say(&[Part::Text("last reset: panic, line "), Part::Number(u64::from(fault.lr))]);
         }

@@ -61,3 +61,16 @@ pub const UPLINK_SEND_BYTES: usize = 32;
 /// Most session bytes in one frame: what the window allows beside control frames.
 #[cfg(board_uplink = "serial")]
 pub const UPLINK_PAYLOAD_BYTES: usize = 48;
+
+/// Faults in a row that are followed by an immediate start. Chosen: one or two may be the guest's or
+/// the network's bad luck.
+pub const STREAK_WITHOUT_PAUSE: u32 = 3;
+
+/// Pause after the first fault beyond those; it doubles each time.
+pub const PAUSE_US: u64 = 1_000_000;
+
+/// Longest pause. Chosen: a new firmware or a repaired line is noticed within a minute.
+pub const PAUSE_US_MAX: u64 = 60_000_000;
+
+/// Milliseconds of running after which faults are counted anew. Chosen: several heartbeats.
+pub const SETTLED_MS: u64 = 60_000;

@@ -68,7 +68,7 @@ extern "C" fn run() -> ! {
         say(&[Part::Text("start: "), Part::Text(complaint)]);
         halt();
     }
-    let (reset_reason, fault) = fault::take();
+    let last = fault::take();
     // SAFETY: `run` is called once, so this is the only reference, ever.
     let buffers = unsafe { &mut *addr_of_mut!(BUFFERS) };
     // SAFETY: as above.
@@ -76,7 +76,8 @@ extern "C" fn run() -> ! {
     // SAFETY: as above.
     let device = unsafe { &mut *addr_of_mut!(DEVICE) };
     let Some(mut transport) = Transport::start(buffers) else { halt() };
-    fault::show(reset_reason, fault);
+    fault::show(&last);
+    pause(last.streak);
     let Some(mut platform) = Board::open() else {
         say(&[Part::Text("storage: the flash does not answer")]);
         halt();
@@ -90,8 +91,8 @@ extern "C" fn run() -> ! {
         board: board::NAME,
         firmware: VERSION,
         dtb_digest: Digest(board::DTB_DIGEST),
-        reset_reason,
-        fault,
+        reset_reason: last.reason,
+        fault: last.fault,
     };
     if let Err(error) = device.start(memory, facts, &mut platform) {
         say(&[Part::Text("start: "), Part::Text(start_error(error))]);
@@ -104,15 +105,37 @@ extern "C" fn run() -> ! {
     serve(device, &mut transport, &mut platform)
 }
 
-/// The loop: transport, device, sleep.
+/// Waits after the third fault in a row, longer each time: a board that cannot run must not wear
+/// its flash out with boot counts.
+fn pause(streak: u32) {
+    let Some(excess) = streak.checked_sub(limits::STREAK_WITHOUT_PAUSE) else { return };
+    let pause_us = (limits::PAUSE_US << excess.min(16)).min(limits::PAUSE_US_MAX);
+    say(&[
+        Part::Text("start: waits "),
+        Part::Number(pause_us / 1_000_000),
+        Part::Text(" s after "),
+        Part::Number(u64::from(streak)),
+        Part::Text(" faults in a row"),
+    ]);
+    clock::wait(pause_us, || true, || None::<()>);
+}
+
+/// The loop: device, transport, sleep.
 fn serve<const GUESTS: usize>(
     device: &mut Device<'_, GUESTS>,
     transport: &mut Transport,
     platform: &mut Board,
 ) -> ! {
+    let mut is_settled = false;
     loop {
         let now_ms = clock::CLOCK.now_us() / 1_000;
+        if !is_settled && now_ms > limits::SETTLED_MS {
+            is_settled = true;
+            fault::settle();
+        }
         let next = device.step(now_ms, platform);
+        // Whatever lies below the stack is spoilt then, so nothing can be saved.
+        assert!(!stack::is_exhausted(), "the stack of the loop is too small");
         if next.wants == Wants::Reboot {
             say(&[Part::Text("reboot: requested")]);
             fault::reboot();

@@ -42,6 +42,12 @@ fn paint() {
     }
 }
 
+/// True if the last word of the loop's stack has been used.
+pub fn is_exhausted() -> bool {
+    // SAFETY: the word is inside of the range that the linker script reserves.
+    unsafe { (&raw const _loop_stack_end).read_volatile() != PAINT }
+}
+
 /// Bytes of the loop's stack that were never used.
 pub fn unused_bytes() -> u32 {
     let end = &raw const _loop_stack_end;
