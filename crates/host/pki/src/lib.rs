@@ -7,11 +7,13 @@ mod authority;
 pub mod fleet;
 pub mod identity;
 pub mod limits;
+pub mod secret_store;
 pub mod signer;
 pub mod store;
 
 pub use fleet::{Entry, Fleet, FrontProxy, LiveServer, Rotation};
 pub use identity::Identity;
+pub use secret_store::SecretStore;
 pub use signer::ImageSigner;
 pub use store::{DirectoryStore, KeyStore, StoreError};
 

@@ -52,6 +52,22 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// The API did not answer, or refused.
+    #[error("{operation} the Secret of {name}")]
+    Api {
+        /// What was tried.
+        operation: &'static str,
+        /// Name in the store.
+        name: String,
+        /// What the client said.
+        source: Box<kube::Error>,
+    },
+    /// It was there a moment ago.
+    #[error("{name} was deleted while it was looked at")]
+    Vanished {
+        /// Name in the store.
+        name: String,
+    },
     /// Others than the owner may read or write a key.
     #[error("{path} has mode {mode:o}: others may use the key; set it to 600 once you know why")]
     Exposed {
