@@ -40,7 +40,7 @@ pub fn application(name: &str, module: &[u8], digest: &str, alias: &str) -> Valu
          "binaryData": {"module.wasm": STANDARD.encode(module)}},
         {"apiVersion": "wasmbed.github.io/v1alpha1", "kind": "Application", "metadata": {"name": name},
          "spec": {
-            "capabilities": ["log", "timer"],
+            "capabilities": ["log", "clock", "timer", "telemetry"],
             "image": {"configMap": {"name": name, "key": "module.wasm", "digest": digest}},
             "selector": {"matchLabels": {"wasmbed.github.io/alias": alias}}}}]})
 }

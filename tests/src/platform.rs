@@ -176,17 +176,33 @@ impl Platform {
         device
     }
 
-    /// Waits for the message of a condition, and returns it.
+    /// Waits until the condition `Ready` has this reason, and returns its message.
     #[track_caller]
-    pub fn condition(&self, what: &str, kind: &str, status: &str) -> (String, String) {
-        self.wait(what, &format!("condition={kind}={status}"));
+    pub fn ready_reason(&self, what: &str, reason: &str) -> String {
+        let path = "{.status.conditions[?(@.type==\"Ready\")].reason}";
+        self.wait(what, &format!("jsonpath={path}={reason}"));
         let object = self.get(what);
         let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let found = conditions.iter().find(|condition| condition["type"] == kind);
-        let text = |key: &str| {
-            found.and_then(|condition| condition[key].as_str()).unwrap_or_default().to_owned()
-        };
-        (text("reason"), text("message"))
+        let found = conditions.iter().find(|condition| condition["type"] == "Ready");
+        found.and_then(|condition| condition["message"].as_str()).unwrap_or_default().to_owned()
+    }
+
+    /// Changes fields of an object's spec.
+    #[track_caller]
+    pub fn patch_spec(&self, what: &str, change: impl Fn(&mut Value)) {
+        let mut object = self.get(what);
+        change(&mut object["spec"]);
+        let kept = serde_json::json!({
+            "apiVersion": object["apiVersion"], "kind": object["kind"],
+            "metadata": {"name": object["metadata"]["name"]}, "spec": object["spec"]});
+        self.apply(&kept);
+    }
+
+    /// Ends the platform as Ctrl-C would, changes its folder, and starts it again.
+    pub fn restart_after(&mut self, change: impl Fn(&Path)) {
+        terminate(&mut self.child);
+        change(&self.folder);
+        self.child = spawn(&self.folder, &self.arguments);
     }
 
     /// Follows a device's log until a line satisfies `wanted`, and returns that line.
