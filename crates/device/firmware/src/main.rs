@@ -141,7 +141,7 @@ fn serve<const GUESTS: usize>(
             fault::reboot();
         }
         // Before the poll, which may change what the device wants.
-        transport.obey(next.wants);
+        transport.obey(next.wants, device, now_ms);
         if transport.poll(device, now_ms) {
             // What moved may let the device go on.
             continue;

@@ -204,9 +204,19 @@ impl Transport {
     }
 
     /// Does what the device wants.
-    pub fn obey(&mut self, wants: Wants) {
+    pub fn obey<const GUESTS: usize>(
+        &mut self,
+        wants: Wants,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+    ) {
         match (wants, self.phase) {
-            (Wants::Connect { address, port }, Phase::Closed) => self.connect(address, port),
+            (Wants::Connect { address, port }, Phase::Closed) => {
+                if !self.connect(address, port) {
+                    device.disconnected(now_ms, Closed::Unreachable);
+                }
+            }
+            (Wants::Disconnect, Phase::Closed) => device.disconnected(now_ms, Closed::Requested),
             (Wants::Disconnect, Phase::Open | Phase::Connecting) => {
                 // Bytes that are queued go first; see `exchange`.
                 self.phase = Phase::Closing;
@@ -215,10 +225,11 @@ impl Transport {
         }
     }
 
-    fn connect(&mut self, address: [u8; 4], port: u16) {
+    /// False if that is not even tried.
+    fn connect(&mut self, address: [u8; 4], port: u16) -> bool {
         let mut random = [0; 2];
         if !ports::random(&mut random) {
-            return;
+            return false;
         }
         let span = LOCAL_PORTS.end - LOCAL_PORTS.start;
         let local = LOCAL_PORTS.start + u16::from_le_bytes(random) % span;
@@ -231,10 +242,9 @@ impl Transport {
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(self.socket);
         socket.abort();
         let remote = (Ipv4Address::from(address), port);
-        self.phase = match socket.connect(self.interface.context(), remote, local) {
-            Ok(()) => Phase::Connecting,
-            Err(_) => Phase::Closed,
-        };
+        let is_tried = socket.connect(self.interface.context(), remote, local).is_ok();
+        self.phase = if is_tried { Phase::Connecting } else { Phase::Closed };
+        is_tried
     }
 
     /// When the stack itself has something to do.

@@ -185,12 +185,18 @@ impl Transport {
     }
 
     /// Does what the device wants.
-    pub fn obey(&mut self, wants: Wants) {
+    pub fn obey<const GUESTS: usize>(
+        &mut self,
+        wants: Wants,
+        device: &mut Device<'_, GUESTS>,
+        now_ms: u64,
+    ) {
         match (wants, self.phase) {
             (Wants::Connect { .. }, Phase::Closed) => {
                 say(&[Part::Text("uplink: connecting")]);
                 self.phase = Phase::Starting { again_at_ms: 0, tries_left: START_TRIES_MAX };
             }
+            (Wants::Disconnect, Phase::Closed) => device.disconnected(now_ms, Closed::Requested),
             (Wants::Disconnect, Phase::Open | Phase::Starting { .. }) => {
                 self.phase = Phase::Closing;
             }
