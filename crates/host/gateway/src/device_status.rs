@@ -175,10 +175,7 @@ impl Facts {
             gateway: Some(gateway.to_owned()),
             epoch: i64::try_from(self.epoch).ok(),
             firmware: hello.map(|hello| hello.firmware.clone()),
-            protocol: hello.map(|hello| {
-                let minor = hello.minor_max.min(wasmbed_wire::MINOR);
-                format!("{}.{minor}", wasmbed_wire::MAJOR)
-            }),
+            protocol: hello.map(|hello| format!("{}.{}", wasmbed_wire::MAJOR, hello.minor())),
             dtb_digest: hello.map(|hello| hello.dtb_digest.to_string()),
             image_format: hello.map(|hello| hello.image_format.into()),
             budget: hello.map(|hello| DeviceBudget {

@@ -260,7 +260,7 @@ impl Session {
                     // for one it has carried out.
                     next_command: (epoch << 32) | 1,
                 };
-                let minor = hello.minor_max.min(wasmbed_wire::MINOR);
+                let minor = hello.minor();
                 (Phase::Live(live), vec![Effect::SendWelcome { device, epoch, minor }])
             }
             Verdict::Stranger if !stranger => {

@@ -2,8 +2,11 @@
 
 use super::choose;
 
+/// Name, major and record class.
+type Choice = Option<(&'static str, u32, Option<u16>)>;
+
 #[track_caller]
-fn check(offered: &[&str], chosen: Option<(&str, u32, Option<u16>)>) {
+fn check(offered: &[&str], chosen: Choice) {
     let protocol = choose(offered.iter().map(|name| name.as_bytes()));
     let found = protocol.as_ref().map(|protocol| {
         let name = std::str::from_utf8(&protocol.name).expect("names here are text");
@@ -14,7 +17,7 @@ fn check(offered: &[&str], chosen: Option<(&str, u32, Option<u16>)>) {
 
 #[test]
 fn an_alpn_list_names_version_and_record_class() {
-    let cases: &[(&[&str], Option<(&str, u32, Option<u16>)>)] = &[
+    let cases: &[(&[&str], Choice)] = &[
         (&["wasmbed/1-512"], Some(("wasmbed/1-512", 1, Some(512)))),
         (&["wasmbed/1"], Some(("wasmbed/1", 1, None))),
         (&["wasmbed/2-512"], Some(("wasmbed/2-512", 2, Some(512)))),

@@ -18,7 +18,9 @@ fn ring() -> Ring<&'static str> {
 
 #[test]
 fn a_reader_gets_what_is_held_and_is_told_what_is_not() {
-    let cases: &[(u64, usize, u64, &[(u64, &str)], u64)] = &[
+    // From, at most, then what is dropped, what is read, and what is next.
+    type Case = (u64, usize, u64, &'static [(u64, &'static str)], u64);
+    let cases: &[Case] = &[
         (0, 9, 1, &[(2, "bbb"), (3, "cc"), (4, "dddd")], 5),
         (1, 9, 1, &[(2, "bbb"), (3, "cc"), (4, "dddd")], 5),
         (2, 9, 0, &[(2, "bbb"), (3, "cc"), (4, "dddd")], 5),

@@ -20,6 +20,14 @@ pub(crate) struct HelloFacts {
     pub(crate) last_epoch: u64,
 }
 
+impl HelloFacts {
+    /// Minor version of the session: the newest that both speak.
+    #[expect(clippy::unnecessary_min_or_max, reason = "the newest minor version is not always 0")]
+    pub(crate) fn minor(&self) -> u8 {
+        self.minor_max.min(wasmbed_wire::MINOR)
+    }
+}
+
 impl From<&Hello<'_>> for HelloFacts {
     fn from(hello: &Hello<'_>) -> Self {
         Self {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::{AsyncBufReadExt as _, StreamExt as _};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -446,4 +449,62 @@ async fn probes_and_metrics_show_counts_and_nothing_of_the_devices() {
     }
     assert!(get("/apis").await.starts_with("HTTP/1.1 404"));
     println!("\ncases: {}\n", 4 + 3 + secrets.len());
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64.encode(der);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).expect("Base64 is ASCII"))
+        .collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// Has the harness's API server forward the live group to the gateway.
+fn aggregate(harness: &Harness) {
+    let client =
+        harness.front_proxy.issue("front-proxy-client", ExtendedKeyUsagePurpose::ClientAuth);
+    let address = harness.gateway.live_address.expect("served");
+    let forwarded = wasmbed_apiserver::AggregatedApi {
+        group: "live.wasmbed.github.io".to_owned(),
+        version: "v1alpha1".to_owned(),
+        url: format!("https://{address}"),
+        ca_pem: pem("CERTIFICATE", &harness.live_authority.certificate),
+        server_name: "localhost".to_owned(),
+        client_cert_pem: pem("CERTIFICATE", &client.certificates[0]),
+        client_key_pem: pem("PRIVATE KEY", client.key.secret_der()),
+    };
+    let api = harness.api.as_ref().expect("running");
+    api.set_aggregated(&[forwarded]).expect("usable certificates");
+}
+
+#[tokio::test]
+async fn a_user_of_the_api_server_reads_live_data_through_it() {
+    let harness = Harness::start().await;
+    aggregate(&harness);
+    let key = DeviceKey::generate();
+    let mut peer = harness.enrolled(&key).await;
+    log(&mut peer, AppId([5; 16]), 1, "through the API server").await;
+    settle(&harness, &mut peer, &key).await;
+    let request = |method: Method, rest: &str| {
+        let builder = Request::builder().method(method).uri(device_path(&key, rest));
+        builder.body(Vec::new()).expect("a request")
+    };
+    let text = harness.client.request_text(request(Method::GET, "log")).await.expect("forwarded");
+    assert!(text.trim_end().ends_with("through the API server"), "{text}");
+    let asking = harness.client.request::<Value>(request(Method::POST, "ping"));
+    let (answered, _) = tokio::join!(asking, answer(&mut peer, CommandOutcome::Done));
+    assert_eq!(answered.expect("forwarded")["outcome"], "Done");
+    let refused = harness.client.request_text(request(Method::GET, "nothing")).await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 404));
+
+    let follow = request(Method::GET, "log?follow=true");
+    let lines = harness.client.request_stream(follow).await.expect("forwarded").lines();
+    let mut lines = std::pin::pin!(lines);
+    for wanted in ["through the API server", "while following"] {
+        let line = timeout(PATIENCE, lines.next()).await.expect("unbuffered");
+        assert!(line.expect("the stream goes on").expect("no error").ends_with(wanted));
+        log(&mut peer, AppId([5; 16]), 2, "while following").await;
+    }
 }
