@@ -38,7 +38,7 @@ pub(crate) async fn run(core: Arc<Core>, listener: TcpListener, tls: Arc<ServerC
             Err(error) => {
                 tracing::warn!(%error, "listener: accept");
                 // Out of file descriptors, most likely: give others time to close theirs.
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(limits::ACCEPT_RETRY).await;
             }
         }
     }
@@ -82,7 +82,7 @@ async fn serve(
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
         .max_header_list_size(u32::try_from(limits::HEADER_BYTES_MAX).unwrap_or(u32::MAX))
-        .keep_alive_interval(Some(std::time::Duration::from_secs(60)));
+        .keep_alive_interval(Some(limits::PING_INTERVAL));
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -27,7 +27,10 @@ pub(crate) fn apply(
     strip(kind, &mut wanted, &manager.subresource);
     let mut managers = Managers::of(live);
     let last = managers.get(manager);
-    let mut result = merge(Some(&kind.schema), live, config);
+    // A null is owned, but says nothing about the value.
+    let mut values = config.clone();
+    kind.schema.drop_nulls(&mut values);
+    let mut result = merge(Some(&kind.schema), live, &values);
     let mut owned = wanted.clone();
     for entry in managers.0.iter().filter(|entry| entry.manager != *manager) {
         owned.add(&entry.fields);

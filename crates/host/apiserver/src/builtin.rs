@@ -382,8 +382,8 @@ fn encode_secret(object: &mut Value) {
     }
 }
 
-/// What the server adds to a new object of a built-in kind.
-pub(crate) fn complete_new(kind: &Kind, object: &mut Value) {
+/// Labels that the server gives to a new object, as if its maker had.
+pub(crate) fn label_new(kind: &Kind, object: &mut Value) {
     if kind.is_custom || kind.kind != "Namespace" {
         return;
     }
@@ -391,6 +391,13 @@ pub(crate) fn complete_new(kind: &Kind, object: &mut Value) {
     let meta = crate::object::meta_mut(object);
     let labels = crate::object::map_mut(meta.entry("labels").or_insert_with(|| json!({})));
     labels.insert("kubernetes.io/metadata.name".to_owned(), json!(name));
+}
+
+/// What the server adds to a new object as its own.
+pub(crate) fn complete_new(kind: &Kind, object: &mut Value) {
+    if kind.is_custom || kind.kind != "Namespace" {
+        return;
+    }
     let fields = crate::object::map_mut(object);
     fields.insert("spec".to_owned(), json!({"finalizers": ["kubernetes"]}));
     fields.insert("status".to_owned(), json!({"phase": "Active"}));

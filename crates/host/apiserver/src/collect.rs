@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::kind::{Kind, View};
+use crate::limits;
 use crate::object::{self, meta, meta_mut, owner_references};
 use crate::remove::{Options, Propagation, remove};
 use crate::server::Core;
@@ -19,10 +20,15 @@ const FOREGROUND: &str = "foregroundDeletion";
 /// Works until shutdown.
 pub(crate) async fn run(core: Arc<Core>) {
     loop {
-        if let Err(refusal) = pass(&core).await {
-            tracing::warn!(reason = refusal.message, "collector: pass");
-        }
+        let failed = match pass(&core).await {
+            Ok(()) => false,
+            Err(refusal) => {
+                tracing::warn!(reason = refusal.message, "collector: pass");
+                true
+            }
+        };
         tokio::select! {
+            () = tokio::time::sleep(limits::COLLECTOR_RETRY), if failed => {}
             () = core.store.orphaned.notified() => {}
             () = core.shutdown.cancelled() => return,
         }

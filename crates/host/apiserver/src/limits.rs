@@ -38,6 +38,16 @@ pub(crate) const PAGE_OBJECTS_MAX: usize = 100_000;
 pub(crate) const CONFLICT_RETRIES_MAX: usize = 16;
 /// Nesting of a JSON value: serde_json's own bound is 128, and a schema is never this deep.
 pub(crate) const DEPTH_MAX: usize = 100;
+/// Pause before the collector tries again what was refused.
+pub(crate) const COLLECTOR_RETRY: Duration = Duration::from_secs(1);
+/// Changes that a watch takes out of the history in one go, under its lock.
+pub(crate) const CHANGES_PER_TURN_MAX: usize = 256;
+/// Bytes of a field manager's name, as in Kubernetes.
+pub(crate) const FIELD_MANAGER_BYTES_MAX: usize = 128;
+/// Pause between pings on a quiet HTTP/2 connection, so that a vanished peer is noticed.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(60);
+/// Pause after a connection could not be accepted, for others to give back what is short.
+pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// Bytes of a label or field selector.
 pub(crate) const SELECTOR_BYTES_MAX: usize = 16 << 10;
 /// Operations in one JSON patch, as in Kubernetes.

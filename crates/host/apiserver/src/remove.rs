@@ -101,13 +101,17 @@ pub(crate) async fn delete(
     let name = key.name.clone();
     Ok(match remove(core, kind, key, &options).await? {
         Removed::Going(json) => reply::bytes(StatusCode::OK, json),
-        Removed::Gone(uid) => reply::json(
-            StatusCode::OK,
-            &json!({
+        Removed::Gone(uid) => {
+            let mut details = json!({"name": name, "kind": kind.plural, "uid": uid});
+            if !kind.group.is_empty() {
+                details["group"] = json!(kind.group);
+            }
+            let status = json!({
                 "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                "details": {"name": name, "group": kind.group, "kind": kind.plural, "uid": uid},
-            }),
-        ),
+                "details": details,
+            });
+            reply::json(StatusCode::OK, &status)
+        }
     })
 }
 

@@ -3,6 +3,7 @@
 use http::Method;
 use http::request::Parts;
 
+use crate::limits;
 use crate::status::Refusal;
 
 /// Who is asking.
@@ -210,7 +211,8 @@ impl Asked {
         } else {
             named
         };
-        if manager.len() > 128 || manager.chars().any(char::is_control) {
+        if manager.len() > limits::FIELD_MANAGER_BYTES_MAX || manager.chars().any(char::is_control)
+        {
             let message = "fieldManager: must be printable and have at most 128 bytes";
             return Err(Refusal::bad_request(message));
         }

@@ -212,7 +212,7 @@ impl Watcher {
 
     /// Changes that are there; `None` if there are none, an empty piece if none is selected.
     fn live(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let events = self.history.after(self.position, 256);
+        let events = self.history.after(self.position, limits::CHANGES_PER_TURN_MAX);
         let events = events.map_err(|floor| Refusal::expired(self.position, floor))?;
         if events.is_empty() {
             return Ok(None);

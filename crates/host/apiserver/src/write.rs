@@ -215,8 +215,6 @@ async fn apply_patch(
         )));
     }
     change.report(&[], &config.duplicates)?;
-    // A null says nothing about the field, so that it is neither owned nor removed.
-    kind.schema.drop_nulls(&mut wanted);
     keep_writable(kind, &change.subresource, &mut wanted);
     let is_forced = asked.query.flag("force");
     let manager = change.manager.clone();
@@ -396,10 +394,16 @@ impl Change<'_> {
             meta.insert("generation".to_owned(), json!(1));
         }
         self.check(&mut object, None)?;
-        crate::builtin::complete_new(kind, &mut object);
+        crate::builtin::label_new(kind, &mut object);
         if applied.is_none() {
-            managed::track(kind, &apply::blank(&object), &mut object, &self.manager);
+            let mut before = apply::blank(&object);
+            if !kind.is_custom && kind.schema.properties.contains_key("spec") {
+                // Built-in kinds always have a spec, so that nobody owns it as such.
+                object::map_mut(&mut before).insert("spec".to_owned(), json!({}));
+            }
+            managed::track(kind, &before, &mut object, &self.manager);
         }
+        crate::builtin::complete_new(kind, &mut object);
         let write = self.write(Expect::Absent, Action::Put, &object, None)?;
         self.submit(core, write, &object).await
     }
@@ -505,8 +509,13 @@ impl Change<'_> {
             Some(rules) => rules.check(object, live, &mut causes),
             None => {}
         }
-        if causes.is_empty() {
-            return Ok(());
+        let Some(first) = causes.first() else { return Ok(()) };
+        if !kind.is_custom && live.is_none() && first.message.contains("must be of type") {
+            // Kubernetes fails to decode such a body before it could validate it.
+            return Err(Refusal::bad_request(format!(
+                "{0} in version \"{1}\" cannot be handled as a {0}: {2}: {3}",
+                kind.kind, kind.version, first.field, first.message
+            )));
         }
         Err(Refusal::invalid(kind, &self.key.name, &causes))
     }

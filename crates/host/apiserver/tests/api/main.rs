@@ -2,6 +2,7 @@
 
 mod aggregated;
 mod applying;
+mod conformance;
 mod durability;
 mod fixture;
 mod hostile;
