@@ -59,7 +59,7 @@ fn revision(id: u8, arena_bytes: i64) -> Arc<ApplicationRevision> {
             "imageBytes": 100,
             "imageFormat": 1,
             "needs": {
-                "arenaBytes": arena_bytes, "slotBytes": 500, "codeBytes": 0, "memoryBytes": 0,
+                "arenaBytes": arena_bytes, "codeBytes": 0, "memoryBytes": 0,
                 "stackBytes": 0,
             },
             "manifest": "AQID",

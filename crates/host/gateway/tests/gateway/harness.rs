@@ -404,7 +404,7 @@ impl Harness {
                 "imageBytes": image.len(),
                 "imageFormat": 1,
                 "needs": {
-                    "arenaBytes": arena_bytes, "slotBytes": 1_000, "codeBytes": 0,
+                    "arenaBytes": arena_bytes, "codeBytes": 0,
                     "memoryBytes": 0, "stackBytes": 0,
                 },
                 "manifest": BASE64.encode(manifest),

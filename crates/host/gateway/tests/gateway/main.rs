@@ -7,3 +7,4 @@ mod hostile;
 mod live_api;
 mod peer;
 mod sessions;
+mod wire;

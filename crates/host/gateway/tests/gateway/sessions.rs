@@ -8,10 +8,10 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use wasmbed_crds::gateway::GatewayReplica;
 use wasmbed_crds::{Application, Device, Gateway};
-use wasmbed_wire::{AppId, GatewayMessage, GuestState};
+use wasmbed_wire::{AppId, DeviceMessage, GatewayMessage, GuestState, Hello};
 
 use crate::harness::{GATEWAY, Harness, PROCESS};
-use crate::peer::{DeviceKey, Peer};
+use crate::peer::{DeviceKey, HELLO, Peer};
 
 /// `NAME STATE` of each application in the Device's status.
 fn applications(device: &Device) -> Vec<String> {
@@ -316,6 +316,45 @@ async fn a_standing_session_contradicts_who_believes_it_lost() {
     devices.patch_status(&name, &params, &Patch::Apply(lost)).await.expect("patched");
     harness.until_connected(&name, "True SessionOpen").await;
     drop(peer);
+}
+
+#[tokio::test]
+async fn an_epoch_is_above_what_the_device_has_seen_within_reason() {
+    let harness = Harness::start().await;
+    let key = DeviceKey::generate();
+    drop(harness.enrolled(&key).await);
+    let cases: [(u64, u64); 5] =
+        [(0, 2), (41, 42), (7, 43), (u64::MAX, (1 << 31) + 1), (u64::MAX, (1 << 31) + 2)];
+    for (last_epoch, epoch) in cases {
+        let mut peer = harness.connect(&key).await;
+        peer.send(&DeviceMessage::Hello(Hello { last_epoch, ..HELLO })).await;
+        peer.expect(&format!("Welcome {epoch}")).await;
+    }
+    println!("\ncases: {}\n", cases.len());
+}
+
+#[tokio::test]
+async fn without_the_control_plane_sessions_stand_and_newcomers_are_told() {
+    let mut harness = Harness::start().await;
+    let key = DeviceKey::generate();
+    let image = vec![3; 1_000];
+    let app = harness.application("blink", &image, 100).await;
+    let mut standing = harness.enrolled_with_desired(&key, "DesiredState 1 1:run").await;
+    let absent = DeviceKey::generate();
+    harness.device(&absent).await;
+    loop {
+        let mut peer = harness.greet(&absent).await;
+        if peer.next().await == "Welcome 1" {
+            break;
+        }
+    }
+    harness.platform.api.take().expect("running").stop().await;
+    standing.heartbeat(1).await;
+    standing.report(app, 1, GuestState::Running).await;
+    assert_eq!(pull(&mut standing, app, 0, image.len()).await, image);
+    let mut peer = harness.greet(&absent).await;
+    peer.expect("Refused ControlPlaneUnavailable").await;
+    peer.expect("closed").await;
 }
 
 #[tokio::test]
