@@ -171,6 +171,8 @@ impl Drop for ControlPlane {
 }
 
 fn keys(folder: &Path) {
+    let extensions = "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n";
+    std::fs::write(folder.join("front.ext"), extensions).unwrap_or_else(|error| panic!("{error}"));
     openssl(folder, &["genrsa", "-out", "sa.key", "2048"]);
     openssl(folder, &["rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub"]);
     let ca = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"];
@@ -203,6 +205,8 @@ fn keys(folder: &Path) {
             "-CAkey",
             "front-ca.key",
             "-CAcreateserial",
+            "-extfile",
+            "front.ext",
             "-days",
             "2",
             "-out",

@@ -225,7 +225,7 @@ fn every_example_manifest_is_accepted_and_a_second_platform_is_not() {
     }
     let platform = Platform::start("examples");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/manifests");
-    platform.wasmbed(&["apply", "-f", folder]);
+    platform.wasmbed(&["apply", "--force-conflicts", "-f", folder]);
     let second = std::process::Command::new(path("WASMBED_BIN"))
         .args(["up", "--data-dir"])
         .arg(platform.folder())

@@ -14,6 +14,8 @@ use wasmbed_crds::{Gateway, GatewaySpec};
 use wasmbed_gateway::ServerIdentity;
 use wasmbed_pki::{Fleet, Identity};
 
+use super::cluster::MANAGER;
+
 /// How often the stores are asked for newer certificates: a rotation shows within this time.
 const IDENTITY_PERIOD: Duration = Duration::from_secs(10);
 
@@ -35,7 +37,8 @@ pub async fn ensure_object(
         ..Default::default()
     };
     let object = Gateway::new(name, spec);
-    match api.create(&PostParams::default(), &object).await {
+    let how = PostParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+    match api.create(&how, &object).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) => Err(error).context("make the Gateway"),
