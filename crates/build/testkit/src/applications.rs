@@ -1,48 +1,37 @@
-//! Whoever makes keys, certificates and signed images: the real ones of `pki`, kept in memory.
+//! Whoever makes keys, certificates and signed images: one fleet of a test, kept in memory. Leaves
+//! out rotation and storage, which are those of `pki`.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU8, Ordering};
 
+use ed25519_dalek::{Signer, SigningKey};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair,
+    PKCS_ED25519,
+};
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use wasmbed_image::{Capabilities, Limits, Manifest, RestartPolicy};
-use wasmbed_pki::{Fleet, ImageSigner, KeyStore, StoreError};
 use wasmbed_wire::{AppId, Provisioning, PublicKey, Seq};
 
 /// Namespace of everything here.
 pub(crate) const NAMESPACE: &str = "default";
 
-/// When certificates are made: a day before the gateway's time.
-const NOW_S: i64 = 1_795_219_200;
+/// Name that the gateway's certificate carries.
+const GATEWAY_NAME: &str = "gateway.default";
 
-/// Keys in memory.
-#[derive(Default)]
-struct MemoryStore(Mutex<BTreeMap<String, String>>);
+/// When certificates begin to be valid: a day before the gateway's time.
+const NOT_BEFORE_S: i64 = 1_795_219_200;
 
-impl KeyStore for MemoryStore {
-    fn read(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, StoreError> {
-        Ok(self.0.lock().expect("one thread").get(name).cloned().map(zeroize::Zeroizing::new))
-    }
+/// How long certificates are valid: a year.
+const VALID_S: i64 = 365 * 86_400;
 
-    fn create(&self, name: &str, text: &str) -> Result<zeroize::Zeroizing<String>, StoreError> {
-        let mut keys = self.0.lock().expect("one thread");
-        let kept = keys.entry(name.into()).or_insert_with(|| text.into());
-        Ok(zeroize::Zeroizing::new(kept.clone()))
-    }
-
-    fn replace(&self, name: &str, text: &str) -> Result<(), StoreError> {
-        self.0.lock().expect("one thread").insert(name.into(), text.into());
-        Ok(())
-    }
-
-    fn list(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.0.lock().expect("one thread").keys().cloned().collect())
-    }
-}
+/// Tells the image signers of one process apart.
+static VENDORS: AtomicU8 = AtomicU8::new(1);
 
 /// Makes certificates, provisioning records and signed applications.
 pub struct Vendor {
-    fleet: Fleet,
-    signer: ImageSigner,
+    authority: KeyPair,
+    signer: SigningKey,
 }
 
 impl Default for Vendor {
@@ -52,28 +41,40 @@ impl Default for Vendor {
 }
 
 impl Vendor {
-    /// A vendor with new keys.
+    /// A vendor with keys that no other has.
     pub fn new() -> Self {
-        let store = Arc::new(MemoryStore::default());
-        let fleet = Fleet::open(store, NOW_S).expect("a fleet");
-        let signer = fleet.image_signer().expect("a signer");
-        Self { fleet, signer }
+        let authority = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let signer = SigningKey::from_bytes(&[VENDORS.fetch_add(1, Ordering::Relaxed); 32]);
+        Self { authority, signer }
     }
 
-    /// Leaf certificate and key of the gateway.
+    /// Leaf certificate and key (PKCS #8) of the gateway.
     pub fn gateway_identity(&self) -> (Vec<u8>, Vec<u8>) {
-        let identity = self.fleet.gateway("gateway", NAMESPACE, NOW_S).expect("a leaf");
-        (identity.certificate().der.clone(), identity.key_der().to_vec())
+        let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let time = |unix_s| OffsetDateTime::from_unix_timestamp(unix_s).expect("a time");
+        let names = vec![GATEWAY_NAME.to_owned()];
+        let mut leaf = CertificateParams::new(names).expect("a name");
+        leaf.distinguished_name = DistinguishedName::new();
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.not_before = time(NOT_BEFORE_S);
+        leaf.not_after = time(NOT_BEFORE_S + VALID_S);
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name = DistinguishedName::new();
+        authority.distinguished_name.push(DnType::CommonName, "test fleet");
+        let issuer = Issuer::new(authority, &self.authority);
+        let certificate = leaf.signed_by(&key, &issuer).expect("a certificate");
+        (certificate.der().to_vec(), key.serialize_der())
     }
 
     /// The provisioning record of a device, with this token.
     pub fn provisioning(&self, token: Option<&str>) -> Vec<u8> {
-        let keys = |pins: Vec<[u8; 32]>| pins.into_iter().map(PublicKey).collect::<Vec<_>>();
-        let (ca_pins, signer_pins) = (keys(self.fleet.ca_pins()), keys(self.fleet.signer_pins()));
+        let authority = self.authority.public_key_raw().try_into().expect("32 bytes");
+        let ca_pins = [PublicKey(authority)];
+        let signer_pins = [PublicKey(self.signer.verifying_key().to_bytes())];
         let record = Provisioning {
             ca_pins: Seq::Items(&ca_pins),
             signer_pins: Seq::Items(&signer_pins),
-            gateway_name: "gateway.default",
+            gateway_name: GATEWAY_NAME,
             gateway_address: 0x0a00_0201,
             gateway_port: 4433,
             namespace: NAMESPACE,
@@ -114,7 +115,9 @@ impl Vendor {
         let mut bytes = [0; wasmbed_image::limits::MANIFEST_BYTES_MAX];
         let count = manifest.encode(&mut bytes).expect("a manifest that fits");
         let manifest = bytes[..count].to_vec();
-        let signature = self.signer.sign(&manifest).expect("a signature");
+        let mut buffer = [0; wasmbed_image::limits::SIGNED_MESSAGE_BYTES_MAX];
+        let message = wasmbed_image::signed_message(&manifest, &mut buffer).expect("a message");
+        let signature = self.signer.sign(message).to_bytes();
         Application { app, generation, manifest, signature, image: image.to_vec() }
     }
 }

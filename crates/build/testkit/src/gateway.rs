@@ -59,6 +59,8 @@ pub struct Gateway {
     pub answers_requests: bool,
     /// Epoch of the last session.
     pub epoch: u64,
+    /// Bytes of the pieces, each in a record of its own, that frames are cut into.
+    pub piece_bytes: usize,
     /// Wall-clock time that it tells.
     pub unix_ms: u64,
     /// Public keys that are enrolled.
@@ -74,6 +76,7 @@ pub struct Gateway {
 struct Session {
     tls: ServerConnection,
     frames: Frames<[u8; 482]>,
+    piece_bytes: usize,
     is_welcome: bool,
     is_over: bool,
 }
@@ -91,6 +94,7 @@ impl Gateway {
             cut_at_offset: None,
             answers_requests: true,
             epoch: 0,
+            piece_bytes: 482,
             unix_ms: UNIX_MS,
             enrolled: Vec::new(),
             sessions: 0,
@@ -154,7 +158,9 @@ impl Gateway {
     pub fn accept(&mut self) {
         let tls = ServerConnection::new(Arc::clone(&self.config)).expect("server connection");
         let frames = Frames::new([0; 482]);
-        self.session = Some(Session { tls, frames, is_welcome: false, is_over: false });
+        let piece_bytes = self.piece_bytes;
+        self.session =
+            Some(Session { tls, frames, piece_bytes, is_welcome: false, is_over: false });
     }
 
     /// The connection is gone.
@@ -296,12 +302,15 @@ impl Gateway {
 }
 
 impl Session {
-    /// One frame, one record: a device of the small record class never waits for a second one.
+    /// One frame, one record, unless the test wants it otherwise: a device of the small record class
+    /// never waits for a second one.
     fn say(&mut self, message: &GatewayMessage<'_>) {
         let mut frame = [0; 482];
         let bytes = message.encode(&mut frame[2..]).expect("a message that fits").len();
         let frame = encode_frame(&mut frame, bytes).expect("a frame");
-        self.tls.writer().write_all(frame).expect("memory takes all");
+        for piece in frame.chunks(self.piece_bytes) {
+            self.tls.writer().write_all(piece).expect("memory takes all");
+        }
     }
 }
 

@@ -66,3 +66,6 @@ impl Line {
         platform.console(self.bytes.get(..self.used).unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests;

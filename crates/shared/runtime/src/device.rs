@@ -206,7 +206,9 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
     pub fn received(&mut self, bytes: &[u8]) -> usize {
         let taken = match self.session.phase {
             Phase::Handshake | Phase::Hello | Phase::Enrolling | Phase::Ready => {
-                self.session.tls.receive(bytes)
+                let taken = self.session.tls.receive(bytes);
+                self.session.is_blocked = taken == 0 && !bytes.is_empty();
+                taken
             }
             // The handshake starts with the next step; nothing can have been meant for it yet.
             Phase::Connected => 0,

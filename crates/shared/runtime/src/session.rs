@@ -58,6 +58,9 @@ pub struct Session {
     /// Last time that the transport took bytes, and whether it did since.
     progress_at_ms: u64,
     pub has_progress: bool,
+    /// Whether bytes arrived for which there is no room, and since when.
+    pub is_blocked: bool,
+    blocked_since_ms: u64,
     /// Wall clock at a time since boot, both in milliseconds.
     told: Option<(u64, u64)>,
 }
@@ -77,6 +80,8 @@ impl Session {
             heartbeat_at_ms: 0,
             progress_at_ms: 0,
             has_progress: false,
+            is_blocked: false,
+            blocked_since_ms: 0,
             told: None,
         }
     }
@@ -136,6 +141,7 @@ impl Session {
             self.attempts = 0;
         }
         self.drop_frame();
+        self.is_blocked = false;
         self.enter(Phase::Lost, now_ms);
     }
 
@@ -183,6 +189,9 @@ impl Session {
     ) -> bool {
         if core::mem::take(&mut self.has_progress) || self.tls.outgoing().is_empty() {
             self.progress_at_ms = now_ms;
+        }
+        if !self.is_blocked {
+            self.blocked_since_ms = now_ms;
         }
         match self.phase {
             Phase::Lost => self.back_off(now_ms, platform),
@@ -251,7 +260,9 @@ impl Session {
             self.close(now_ms);
             return false;
         }
-        let is_stalled = now_ms.saturating_sub(self.progress_at_ms) >= limits::STALL_MS_MAX;
+        // No room for long: a frame that began in one record and needs more than the next.
+        let still_since_ms = self.progress_at_ms.min(self.blocked_since_ms);
+        let is_stalled = now_ms.saturating_sub(still_since_ms) >= limits::STALL_MS_MAX;
         let is_late = if self.phase == Phase::Ready { is_stalled } else { self.is_late(now_ms) };
         if is_late {
             Line::new("session closed: no answer").show(platform);

@@ -148,6 +148,37 @@ fn random_bodies_leave_a_device_that_comes_back() {
 }
 
 #[test]
+fn frames_cut_into_any_number_of_records_are_put_together() {
+    let pieces = [1, 2, 3, 50, 250, 400, 481];
+    for piece_bytes in pieces {
+        let mut world = World::new(6);
+        world.gateway.piece_bytes = piece_bytes;
+        world.start().unwrap();
+        world.run_to_session();
+        let image = image_of(&modules::padded_counter(200, 800));
+        let app = world.vendor.application("app", 1, &image);
+        world.deploy_until(&app, GuestState::Running);
+    }
+    println!("\ncases: {}\n", pieces.len());
+}
+
+#[test]
+fn a_gateway_whose_frames_straddle_full_records_is_left_in_time() {
+    let mut world = World::started(7);
+    world.run_to_session();
+    world.next_beat();
+    // Written at once, so they are cut where the records end and not where the frames do.
+    let mut body = vec![0x82, 0x18, 0xbf, 0xa1, 0x00, 0x59, 0x01, 0x80];
+    body.resize(8 + 0x180, 7);
+    let frames: Vec<u8> = (0..6).flat_map(|_| frame(&body)).collect();
+    world.gateway.say_bytes(&frames);
+    let said_at_ms = world.now_ms();
+    world.run_until("another session", |world| world.gateway.sessions > 1);
+    assert!(world.now_ms() < said_at_ms + 40_000);
+    world.next_beat();
+}
+
+#[test]
 fn an_unknown_message_of_a_newer_gateway_is_skipped() {
     let mut world = World::started(4);
     world.run_to_session();
