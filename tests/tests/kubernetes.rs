@@ -67,10 +67,12 @@ fn kubectl_works_with_the_embedded_server() {
     assert!(table.contains(&device), "{table}");
     let text = kubectl(command(), &["describe", "device", &device]);
     assert!(text.contains("Connected"), "{text}");
-    let file = platform.folder().join("app.json");
+    let file = platform.folder().join("app.yaml");
     let module = hello();
     let objects = modules::application("app", &module, &modules::digest(&module), "board");
-    std::fs::write(&file, objects.to_string()).unwrap_or_else(|error| panic!("{error}"));
+    let documents = objects["items"].as_array().cloned().unwrap_or_default();
+    let text: String = documents.iter().map(|object| format!("---\n{object}\n")).collect();
+    std::fs::write(&file, text).unwrap_or_else(|error| panic!("{error}"));
     let file = file.display().to_string();
     kubectl(command(), &["apply", "--server-side", "-f", &file]);
     kubectl(command(), &["wait", "application/app", "--for=condition=Ready", "--timeout=60s"]);
