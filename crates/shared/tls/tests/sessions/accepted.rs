@@ -231,7 +231,7 @@ fn data_is_written_in_records_that_leave_room_for_an_alert() {
 #[test]
 fn a_name_of_two_whole_labels_fits_and_a_longer_one_is_an_error_of_ours() {
     let (mut device, _) = begin();
-    for (name_bytes, fits) in [(127, true), (330, true), (400, false)] {
+    for (name_bytes, fits) in [(127, true), (354, true), (355, false)] {
         let name = "n".repeat(name_bytes);
         let config = wasmbed_tls::Config {
             key: &device.key,

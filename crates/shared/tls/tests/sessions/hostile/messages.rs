@@ -127,6 +127,12 @@ pub const CASES: &[Case] = &[
         let list = (13, vec![0, 2, 8, 7]);
         request(p, &[vec![0], extensions(&[list.clone(), list])].concat());
     }),
+    ("byte behind the CertificateRequest", 50, |p| {
+        request(p, &[schemes(&[8, 7]), vec![0]].concat());
+    }),
+    ("byte behind the algorithms", 50, |p| {
+        request(p, &[vec![0], extensions(&[(13, vec![0, 2, 8, 7, 0])])].concat());
+    }),
     ("empty CertificateRequest", 50, |p| request(p, &[])),
     ("CertificateRequest twice", 10, |p| {
         p.until_certificate();
