@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-check-cfg=cfg(board_chip, values(\"mps2\", \"stm32\"))");
     println!("cargo::rustc-check-cfg=cfg(board_uplink, values(\"ethernet\", \"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_entropy, values(\"serial\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_counter, values(\"cmsdk\"))");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let chosen = std::env::var("WASMBED_BOARD").unwrap_or_else(|_| BOARD_DEFAULT.into());
     let file = if chosen.ends_with(".dts") {

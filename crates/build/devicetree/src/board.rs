@@ -27,6 +27,8 @@ pub struct Board {
     pub ram: Region,
     /// Registers of the SysTick timer.
     pub systick: u32,
+    /// Registers of a timer that counts for ever at the clock of the core, where there is one.
+    pub counter: Option<u32>,
     /// Number of interrupt lines.
     pub interrupt_count: u16,
     /// How many upper bits of a priority byte exist.
@@ -226,6 +228,7 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
         code: reader.memory("wasmbed,code")?,
         ram: reader.memory("wasmbed,ram")?,
         systick: reader.region(systick)?.origin,
+        counter: reader.counter(cpu)?,
         interrupt_count: reader.number(nvic, "arm,num-irqs")? as u16,
         priority_bits: reader.number(nvic, "arm,num-irq-priority-bits")? as u8,
         emulation: reader.emulation(&console, entropy.as_ref(), &storage, &uplink)?,
@@ -365,6 +368,22 @@ impl<'tree> Reader<'tree> {
 
     fn node_of(&self, target: &str) -> Result<&'tree Node, Error> {
         self.root.find(target).ok_or_else(|| self.root.error(format!("no node {target}")))
+    }
+
+    fn counter(&self, cpu: &'tree Node) -> Result<Option<u32>, Error> {
+        if self.chosen()?.property("wasmbed,counter").is_none() {
+            return Ok(None);
+        }
+        let (node, property, path) = self.target("wasmbed,counter")?;
+        if !is_kind(node, "arm,cmsdk-timer") {
+            let message = format!("wasmbed,counter is {path}, which has no timer driver");
+            return Err(Error::new(&property.place, message));
+        }
+        if self.clock_hz(node)? != self.clock_hz(cpu)? {
+            let message = format!("wasmbed,counter is {path}, whose clock is not that of the core");
+            return Err(Error::new(&property.place, message));
+        }
+        Ok(Some(self.region(node)?.origin))
     }
 
     fn interrupts(&self, node: &'tree Node) -> Result<Vec<Interrupt>, Error> {

@@ -44,6 +44,9 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
     constant("Name of the board.", "NAME", "&str", format!("{:?}", board.name));
     constant("Frequency of the core.", "CLOCK_HZ", "u32", board.clock_hz.to_string());
     constant("Registers of SysTick.", "SYSTICK", "usize", format!("{:#010x}", board.systick));
+    if let Some(counter) = board.counter {
+        constant("Registers of the counter.", "COUNTER", "usize", format!("{counter:#010x}"));
+    }
     constant("First address of the RAM.", "RAM", "usize", format!("{:#010x}", board.ram.origin));
     constant("Length of the RAM.", "RAM_BYTES", "usize", board.ram.bytes.to_string());
     constant(
@@ -236,6 +239,7 @@ pub fn firmware_choices(board: &Board) -> Vec<(&'static str, &'static str)> {
         Uplink::Serial(_) => "serial",
     };
     let mut choices = vec![("board_chip", chip), ("board_uplink", uplink)];
+    choices.extend(board.counter.map(|_| ("board_counter", "cmsdk")));
     choices.extend(board.entropy.as_ref().map(|_| ("board_entropy", "serial")));
     choices
 }

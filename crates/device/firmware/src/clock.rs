@@ -5,7 +5,23 @@ use wasmbed_hal::SysTick;
 
 // SAFETY: the board file places SysTick there, and this is its only taker.
 /// Time since boot.
-pub static CLOCK: SysTick = unsafe { SysTick::new(board::SYSTICK, board::CLOCK_HZ) };
+pub static CLOCK: SysTick = unsafe { SysTick::new(board::SYSTICK, board::CLOCK_HZ, COUNTER_READ) };
+
+// SAFETY: the board file places the timer there, and this is its only taker.
+#[cfg(board_counter = "cmsdk")]
+static COUNTER: wasmbed_chip_mps2::Timer = unsafe { wasmbed_chip_mps2::Timer::new(board::COUNTER) };
+
+#[cfg(board_counter = "cmsdk")]
+const COUNTER_READ: Option<fn() -> u32> = Some(|| COUNTER.read());
+#[cfg(not(board_counter = "cmsdk"))]
+const COUNTER_READ: Option<fn() -> u32> = None;
+
+/// Starts the clock at zero.
+pub fn start() {
+    #[cfg(board_counter = "cmsdk")]
+    COUNTER.start();
+    CLOCK.start();
+}
 
 /// Asks `answer` until it gives something, or until `patience_us` have passed, and sleeps in
 /// between while `is_idle` holds.

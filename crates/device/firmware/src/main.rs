@@ -63,7 +63,7 @@ fn main() -> ! {
 extern "C" fn run() -> ! {
     // SAFETY: called once, and nothing else takes the core's peripherals.
     let mut core = unsafe { cortex_m::Peripherals::steal() };
-    clock::CLOCK.start();
+    clock::start();
     if let Some(complaint) = ports::start(&mut core.NVIC) {
         say(&[Part::Text("start: "), Part::Text(complaint)]);
         halt();

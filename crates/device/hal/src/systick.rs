@@ -2,7 +2,8 @@
 //!
 //! The timer is reloaded for the next event only, so an idle board wakes about every half second
 //! and no more. Each reload loses the few cycles between reading and writing the counter, which
-//! are counted as [`RELOAD_CYCLES`].
+//! are counted as [`RELOAD_CYCLES`]. Where the chip has a counter that is never touched, that one
+//! tells the time instead: an emulator on a busy machine reloads late, and time would get lost.
 
 use crate::register::{ReadOnly, ReadWrite};
 use core::cell::Cell;
@@ -49,16 +50,19 @@ const NEVER: u64 = u64::MAX;
 pub struct SysTick {
     registers: NonNull<Registers>,
     hz: u32,
+    counter: Option<fn() -> u32>,
     state: Mutex<Cell<State>>,
     is_slice_over: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
 struct State {
-    /// Cycles at the last reload.
+    /// Cycles at the last reload; with a counter, when it was last read.
     base: u64,
     /// Cycles from then to the next wrap.
     period: u32,
+    /// When that wrap comes.
+    next: u64,
     deadline: u64,
     slice_end: u64,
     /// The counter has not been seen to run since the last reload, so its zero means "not yet".
@@ -70,16 +74,18 @@ struct State {
 unsafe impl Sync for SysTick {}
 
 impl SysTick {
-    /// Takes the timer that the board file places at `base`, running at `hz`.
+    /// Takes the timer that the board file places at `base`, running at `hz`. `counter`, if there
+    /// is one, counts up at the same rate for ever.
     ///
     /// # Safety
     /// `base` must be SysTick, mapped for the whole run, and taken only once.
-    pub const unsafe fn new(base: usize, hz: u32) -> Self {
+    pub const unsafe fn new(base: usize, hz: u32, counter: Option<fn() -> u32>) -> Self {
         // SAFETY: the caller promises an address that is mapped, so it is not zero.
         let registers = unsafe { NonNull::new_unchecked(base as *mut Registers) };
         let state = State {
             base: 0,
             period: RELOAD_MAX,
+            next: RELOAD_MAX as u64,
             deadline: NEVER,
             slice_end: NEVER,
             is_fresh: true,
@@ -87,6 +93,7 @@ impl SysTick {
         Self {
             registers,
             hz,
+            counter,
             state: Mutex::new(Cell::new(state)),
             is_slice_over: AtomicBool::new(false),
         }
@@ -120,6 +127,12 @@ impl SysTick {
         let registers = self.registers();
         let cell = self.state.borrow(section);
         let mut state = cell.get();
+        if let Some(counter) = self.counter {
+            // The wraps of the core's timer come often enough for the difference to be short.
+            state.base += u64::from(counter().wrapping_sub(state.base as u32));
+            cell.set(state);
+            return state.base;
+        }
         let mut current = registers.current.read();
         // Reading the control register clears the mark, so each wrap is counted once, here or
         // in the interrupt, whoever reads first.
@@ -144,7 +157,11 @@ impl SysTick {
         let registers = self.registers();
         registers.reload.write(period - 1);
         registers.current.write(0);
-        state.base = now + RELOAD_CYCLES;
+        // With a counter `base` follows that one alone.
+        if self.counter.is_none() {
+            state.base = now + RELOAD_CYCLES;
+        }
+        state.next = now + u64::from(period);
         state.period = period;
         state.is_fresh = true;
         cell.set(state);
@@ -157,7 +174,7 @@ impl SysTick {
             let deadline = self.from_us(us);
             let cell = self.state.borrow(section);
             let mut state = cell.get();
-            let next = state.base + u64::from(state.period);
+            let next = state.next;
             state.deadline = deadline;
             cell.set(state);
             // A wrap that comes earlier rearms by itself.
