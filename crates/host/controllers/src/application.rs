@@ -45,6 +45,13 @@ pub async fn reconcile(app: Arc<Application>, ctx: Arc<Context>) -> Result<Actio
         // Gateways leave it out of every desired set from now on; its revisions go with it.
         return Ok(Action::await_change());
     }
+    let observed = app.status.as_ref().and_then(|status| status.observed_generation);
+    if observed == app.metadata.generation
+        && let Some(left) = ctx.attempts.wait_to_write(&uid, (ctx.clock)(), limits::STATUS_PAUSE)
+    {
+        // Nothing that people asked for: devices reporting one after the other.
+        return Ok(Action::requeue(left));
+    }
     let prepared = prepare::prepare(&app, &uid, &ctx).await?;
     let target = prepared.target.as_deref().and_then(desired::revision);
     let wish = Wish::of(&app);
@@ -103,6 +110,7 @@ async fn write_status(
         return Ok(());
     }
     status::apply(&ctx.client, app, MANAGER, json!(new)).await?;
+    ctx.attempts.wrote(&app.uid().unwrap_or_default(), (ctx.clock)());
     announce(app, &old, prepared, &ready, ctx).await;
     Ok(())
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub const QUEUE_REQUESTS_MAX: usize = 1024;
 /// Objects of one kind that are reconciled at the same time.
 pub const CONCURRENT_RECONCILES: u16 = 8;
+/// Time between two writes of one Application's status that nobody asked for: a thousand devices
+/// that report within a second cost twenty writes. Too short for a person to notice.
+pub const STATUS_PAUSE: Duration = Duration::from_millis(50);
 /// Revisions of one Application that are kept, for undo.
 pub const REVISIONS_KEPT: usize = 10;
 /// Time in which a module must have arrived.

@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use wasmbed_crds::ApplicationRevision;
 
 use crate::context::retry_pause;
 use crate::preparation::Refusal;
+
+#[cfg(test)]
+mod tests;
 
 /// A preparation that was refused.
 #[derive(Clone, Debug)]
@@ -29,6 +33,7 @@ pub struct Refused {
 struct Attempt {
     refused: Option<Refused>,
     made: Option<Arc<ApplicationRevision>>,
+    written: Option<Timestamp>,
 }
 
 /// What preparing came to, by UID of the Application.
@@ -73,8 +78,22 @@ impl Attempts {
     /// Keeps the revision that was made.
     pub fn succeed(&self, uid: &str, revision: Arc<ApplicationRevision>) {
         self.with(uid, |attempt| {
-            *attempt = Attempt { refused: None, made: Some(revision) };
+            attempt.refused = None;
+            attempt.made = Some(revision);
         });
+    }
+
+    /// Notes that the status was written.
+    pub fn wrote(&self, uid: &str, now: Timestamp) {
+        self.with(uid, |attempt| attempt.written = Some(now));
+    }
+
+    /// How long to wait before the status is written again: nothing, or a part of `pause`.
+    pub fn wait_to_write(&self, uid: &str, now: Timestamp, pause: Duration) -> Option<Duration> {
+        let written = self.with(uid, |attempt| attempt.written)?;
+        // A clock that was set back: as if it had been written just now.
+        let age = Duration::try_from(now.duration_since(written)).unwrap_or_default();
+        pause.checked_sub(age).filter(|left| !left.is_zero())
     }
 
     /// Forgets Applications that are gone.
