@@ -139,6 +139,11 @@ impl Cluster {
         self.devices.get(&ObjectRef::new(name).within(&self.namespace))
     }
 
+    /// All Devices of the namespace.
+    pub(crate) fn devices(&self) -> Vec<Arc<Device>> {
+        self.devices.state()
+    }
+
     /// Devices that wait for someone to enable them for the first time.
     pub(crate) fn pending_count(&self) -> usize {
         self.devices.state().iter().filter(|device| crate::admission::is_pending(device)).count()

@@ -21,6 +21,7 @@ mod listener;
 mod live;
 mod mailbox;
 mod metrics;
+mod orphans;
 mod presence;
 mod registry;
 mod ring;

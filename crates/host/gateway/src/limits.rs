@@ -116,6 +116,8 @@ pub struct Limits {
     pub lease_interval: Duration,
     /// After how long without renewal the Lease counts as lost.
     pub lease_duration: Duration,
+    /// How often devices are looked for that this process claimed before it was started anew.
+    pub orphan_interval: Duration,
     /// How long the sessions may take to end when the gateway stops.
     pub drain_timeout: Duration,
 }
@@ -138,6 +140,7 @@ impl Default for Limits {
             telemetry_bytes_max: 16 * 1024,
             lease_interval: Duration::from_secs(10),
             lease_duration: Duration::from_secs(30),
+            orphan_interval: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(3),
         }
     }

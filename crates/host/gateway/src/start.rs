@@ -22,7 +22,7 @@ use crate::presence::Presence;
 use crate::registry::Registry;
 use crate::status_writer::StatusWriter;
 use crate::tls::{DeviceTls, ServerIdentity, TlsError};
-use crate::{health, http_server, listener, live};
+use crate::{health, http_server, listener, live, orphans};
 
 /// Why a gateway process cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,7 @@ pub async fn start(
         config.device_identity.clone(),
         shutdown.clone(),
     ));
+    tasks.spawn(orphans::sweep(Arc::clone(&service), shutdown.clone()));
     if let Some(listener) = health {
         running.health_address = Some(local(&listener)?);
         let router = health::router(Arc::clone(&service), shutdown.clone());

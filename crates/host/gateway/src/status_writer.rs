@@ -7,12 +7,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use wasmbed_crds::Device;
+use wasmbed_crds::{Device, DeviceStatus, condition};
+use wasmbed_model::condition::{Observation, kinds, reasons};
 use wasmbed_model::session::{Claim, claim};
 
 use crate::cluster::Cluster;
@@ -44,6 +46,33 @@ pub(crate) async fn apply(
         device.metadata.generation,
         Timestamp::now(),
     );
+    patch(cluster, device, &status).await
+}
+
+/// Says of a device that the session its status names is gone, and leaves the rest as it is.
+///
+/// # Errors
+/// A conflict (409) if somebody has changed the object since.
+pub(crate) async fn disown(cluster: &Cluster, device: &Device) -> Result<Device, kube::Error> {
+    let mut status = device.status.clone().unwrap_or_default();
+    let lost = Observation::unknown(
+        kinds::CONNECTED,
+        reasons::GATEWAY_LOST,
+        "the gateway was started anew, and the device has not come back",
+    );
+    status.conditions.retain(|condition| condition.type_ == kinds::CONNECTED);
+    let generation = device.metadata.generation;
+    condition::set(&mut status.conditions, &lost, generation, Time(Timestamp::now()));
+    // The device controller's.
+    status.observed_generation = None;
+    patch(cluster, device, &status).await
+}
+
+async fn patch(
+    cluster: &Cluster,
+    device: &Device,
+    status: &DeviceStatus,
+) -> Result<Device, kube::Error> {
     let name = device.name_any();
     let patch = serde_json::json!({
         "apiVersion": "wasmbed.github.io/v1alpha1",

@@ -8,6 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use wasmbed_crds::gateway::GatewayReplica;
 use wasmbed_crds::{Application, Device, Gateway};
+use wasmbed_gateway::Limits;
 use wasmbed_wire::{AppId, DeviceMessage, GatewayMessage, GuestState, Hello};
 
 use crate::harness::{GATEWAY, Harness, PROCESS};
@@ -355,6 +356,36 @@ async fn without_the_control_plane_sessions_stand_and_newcomers_are_told() {
     let mut peer = harness.greet(&absent).await;
     peer.expect("Refused ControlPlaneUnavailable").await;
     peer.expect("closed").await;
+}
+
+#[tokio::test]
+async fn a_device_that_does_not_come_back_to_a_restarted_gateway_is_disowned() {
+    let orphan_interval = std::time::Duration::from_millis(100);
+    let harness = Harness::start_with(Limits { orphan_interval, ..Limits::default() }).await;
+    let (gone, here) = (DeviceKey::generate(), DeviceKey::generate());
+    let _peer = harness.enrolled(&here).await;
+    harness.device(&gone).await;
+    // As a process of this name left it when it was killed.
+    let left = json!({
+        "apiVersion": "wasmbed.github.io/v1alpha1",
+        "kind": "Device",
+        "metadata": { "name": gone.device_name() },
+        "status": {
+            "gateway": PROCESS, "epoch": 3, "firmware": "0.1.0",
+            "conditions": [{
+                "type": "Connected", "status": "True", "reason": "SessionOpen", "message": "",
+                "lastTransitionTime": "2026-11-22T12:00:00Z",
+            }],
+        },
+    });
+    let devices: Api<Device> = harness.api();
+    let params = PatchParams::apply("wasmbed-gateway").force();
+    let left = devices.patch_status(&gone.device_name(), &params, &Patch::Apply(left)).await;
+    left.expect("patched");
+    let device = harness.until_connected(&gone.device_name(), "Unknown GatewayLost").await;
+    let status = device.status.expect("written");
+    assert_eq!((status.epoch, status.firmware.as_deref()), (Some(3), Some("0.1.0")));
+    harness.until_connected(&here.device_name(), "True SessionOpen").await;
 }
 
 #[tokio::test]
