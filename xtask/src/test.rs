@@ -1,5 +1,6 @@
 //! Runs the test groups, cheap ones first, and counts cases.
 
+mod control_plane;
 mod report;
 
 use std::io::{BufRead, BufReader};
@@ -100,7 +101,8 @@ fn firmware_group(_: &str) -> Result<Counts> {
 
 fn e2e_group(board: &str) -> Result<Counts> {
     prepare_whole_system()?;
-    cargo_test(&["--package", "wasmbed-tests"], &[("WASMBED_TEST_BOARD", board.into())])
+    let arguments = ["--package", "wasmbed-tests", "--test", "e2e"];
+    cargo_test(&arguments, &[("WASMBED_TEST_BOARD", board.into())])
 }
 
 fn kubernetes_group(board: &str) -> Result<Counts> {
@@ -118,13 +120,22 @@ fn kubernetes_group(board: &str) -> Result<Counts> {
         },
     };
     prepare_whole_system()?;
-    cargo_test(
+    let mut counts = cargo_test(
         &["--package", "wasmbed-tests", "--test", "kubernetes"],
         &[
             ("WASMBED_TEST_BOARD", board.into()),
-            ("WASMBED_KUBERNETES", programs.folder.into_os_string()),
+            ("WASMBED_KUBERNETES", programs.folder.clone().into_os_string()),
         ],
-    )
+    )?;
+    let plane = control_plane::ControlPlane::start(&programs.folder)?;
+    let kubeconfig = plane.kubeconfig().as_os_str().to_owned();
+    for arguments in [
+        ["--package", "wasmbed-controllers", "--test", "reconcile"],
+        ["--package", "wasmbed-apiserver", "--test", "api"],
+    ] {
+        counts += cargo_test(&arguments, &[("WASMBED_TEST_KUBECONFIG", kubeconfig.clone())])?;
+    }
+    Ok(counts)
 }
 
 /// Everything the whole-system tests start: host binary, firmware, guests.

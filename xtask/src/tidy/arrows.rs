@@ -61,7 +61,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("devicetree", &[]),
-    ("testkit", &["curve", "engine", "image", "journal", "runtime", "tls", "wire"]),
+    (
+        "testkit",
+        &["compiler", "curve", "engine", "image", "journal", "pki", "runtime", "tls", "wire"],
+    ),
 ];
 
 /// Compares each manifest's `[dependencies]` with the list.
