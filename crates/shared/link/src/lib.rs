@@ -9,5 +9,7 @@
 
 mod crc;
 pub mod flash;
+pub mod fuzzing;
+
 pub mod limits;
 pub mod uplink;
