@@ -140,3 +140,6 @@ impl<const RX: usize, const TX: usize> Serial for Uart<RX, TX> {
         while registers.state.read() & TRANSMIT != 0 {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,6 @@ impl<const RX: usize, const TX: usize> Serial for Usart<RX, TX> {
         while registers.status.read() & SENT == 0 {}
     }
 }
+
+#[cfg(test)]
+mod tests;
