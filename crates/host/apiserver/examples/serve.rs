@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p wasmbed-apiserver --example serve -- DATA_DIR CRD_FILE...`
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use wasmbed_apiserver::{ApiServer, Config, Token};
@@ -23,7 +25,10 @@ async fn main() -> Result<(), Failure> {
     let running = ApiServer::start(config).await?;
     for user in ["admin", "reader"] {
         let path = data_dir.join(format!("{user}.kubeconfig"));
-        std::fs::write(&path, running.kubeconfig(user).unwrap_or_default())?;
+        // It holds a token, so nobody else may read it.
+        let mut file = std::fs::OpenOptions::new();
+        let mut file = file.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(running.kubeconfig(user).unwrap_or_default().as_bytes())?;
         println!("{}", path.display());
     }
     tokio::signal::ctrl_c().await?;

@@ -1,5 +1,5 @@
-//! The collector: removes dependents whose owners are gone, and what is left in namespaces that
-//! are going. Sleeps while there is neither.
+//! The collector: removes dependents whose owners are gone, what is left in namespaces that are
+//! going, and Events that are too old. Sleeps while there is nothing of these.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ const FOREGROUND: &str = "foregroundDeletion";
 
 /// Works until shutdown.
 pub(crate) async fn run(core: Arc<Core>) {
+    let mut sweep = tokio::time::interval(limits::EVENT_SWEEP_INTERVAL);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let failed = match pass(&core).await {
             Ok(()) => false,
@@ -30,6 +32,11 @@ pub(crate) async fn run(core: Arc<Core>) {
         tokio::select! {
             () = tokio::time::sleep(limits::COLLECTOR_RETRY), if failed => {}
             () = core.store.orphaned.notified() => {}
+            _ = sweep.tick() => {
+                if let Err(refusal) = expire_events(&core, jiff::Timestamp::now()).await {
+                    tracing::warn!(reason = refusal.message, "collector: old events");
+                }
+            }
             () = core.shutdown.cancelled() => return,
         }
     }
@@ -46,6 +53,39 @@ async fn pass(core: &Core) -> Result<(), Refusal> {
         empty(core, &namespace).await?;
     }
     Ok(())
+}
+
+/// Removes Events that were seen last too long before `now`.
+async fn expire_events(core: &Core, now: jiff::Timestamp) -> Result<(), Refusal> {
+    let Some(kind) = core.kinds.find("", "v1", "events").cloned() else { return Ok(()) };
+    let mut old = Vec::new();
+    let snapshot = core.store.snapshot().map_err(Refusal::internal)?;
+    let range = Range::new(&kind.resource, None);
+    let seen = snapshot.scan(&range, |key, json| {
+        if is_old(json, now) {
+            old.push(key);
+        }
+        true
+    });
+    seen.map_err(Refusal::internal)?;
+    drop(snapshot);
+    for key in old {
+        let options = Options::internal("", Propagation::Background);
+        ignore_missing(remove(core, &kind, key, &options).await.map(|_| ()))?;
+    }
+    Ok(())
+}
+
+fn is_old(json: &[u8], now: jiff::Timestamp) -> bool {
+    let Ok(event) = object::parse(json) else { return false };
+    let times = [
+        Some(&event["metadata"]["creationTimestamp"]),
+        event.get("lastTimestamp"),
+        event.get("series").and_then(|series| series.get("lastObservedTime")),
+    ];
+    let times = times.into_iter().flatten().filter_map(Value::as_str);
+    let last = times.filter_map(|text| text.parse::<jiff::Timestamp>().ok()).max();
+    last.is_some_and(|last| now.duration_since(last) > limits::EVENT_AGE_MAX)
 }
 
 /// Deals with the dependents of one owner; true if nothing is left to do.
@@ -211,3 +251,6 @@ impl Core {
         ignore_missing(change.update(self, update).await.map(|_| ()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,10 @@ pub(crate) const CONFLICT_RETRIES_MAX: usize = 16;
 pub(crate) const DEPTH_MAX: usize = 100;
 /// Pause before the collector tries again what was refused.
 pub(crate) const COLLECTOR_RETRY: Duration = Duration::from_secs(1);
+/// Time for which an Event is kept after it was seen last, as in Kubernetes.
+pub(crate) const EVENT_AGE_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+/// Pause between two looks for Events that are too old.
+pub(crate) const EVENT_SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Changes that a watch takes out of the history in one go, under its lock.
 pub(crate) const CHANGES_PER_TURN_MAX: usize = 256;
 /// Bytes of a field manager's name, as in Kubernetes.

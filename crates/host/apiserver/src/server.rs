@@ -281,6 +281,12 @@ impl Running {
         self.core.backends.set(apis)
     }
 
+    /// What all requests share, for tests of this crate.
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// Ends watches and connections, then puts what is queued on disk.
     pub async fn stop(self) {
         self.core.shutdown.cancel();
