@@ -5,6 +5,7 @@
 //! exists only where a whole [`FRAME_WINDOW_BYTES`] of arena lie behind its beginning, and an 8-bit
 //! number cannot name what lies beyond.
 #![expect(unsafe_code, reason = "bounds checks on every slot cost half of the speed")]
+use crate::limits::WINDOW_BYTES;
 use core::marker::PhantomData;
 use wasmbed_image::Header;
 use wasmbed_image::limits::FRAME_WINDOW_BYTES;
@@ -25,6 +26,32 @@ pub(crate) struct RawArena<'a> {
 pub(crate) struct Frame<'a> {
     start: *mut u8,
     borrowed: PhantomData<&'a RawArena<'a>>,
+}
+
+/// The code section, read one window at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Code<'a> {
+    bytes: &'a [u8],
+    /// The last offset with a whole window behind it.
+    last: usize,
+}
+
+impl<'a> Code<'a> {
+    /// The code, if there is any: it ends with the padding that the last window needs.
+    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
+        Some(Code { bytes, last: bytes.len().checked_sub(WINDOW_BYTES)? })
+    }
+
+    /// What begins at `offset`.
+    #[inline(always)]
+    pub(crate) fn window(&self, offset: usize) -> Option<&'a [u8; WINDOW_BYTES]> {
+        if offset > self.last {
+            return None;
+        }
+        // SAFETY: a whole window lies behind every offset up to `last`, by its definition, and an
+        // array of bytes needs no alignment.
+        Some(unsafe { &*self.bytes.as_ptr().add(offset).cast() })
+    }
 }
 
 impl<'a> RawArena<'a> {

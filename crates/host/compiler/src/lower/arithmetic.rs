@@ -56,6 +56,11 @@ impl Lowering<'_, '_> {
             self.constant32(operation, first, value);
             return self.push_result(Type::I32);
         }
+        if operation == SUB && first.value == Value::Constant(0) {
+            // A negation: it has a form with a constant, a difference from a constant has none.
+            self.constant32(MUL, second, u32::MAX.into());
+            return self.push_result(Type::I32);
+        }
         let (first, second) = self.unconstant(first, second);
         self.spill();
         let from_accumulator = |lowering: &mut Self, slot: u16| {
