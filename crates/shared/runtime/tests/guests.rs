@@ -536,8 +536,41 @@ fn an_image_damaged_at_rest_is_refused_by_name_and_not_executed() {
 }
 
 #[test]
+fn connections_lost_at_any_moment_change_nothing_in_the_end() {
+    let seeds = 15;
+    for seed in 0..seeds {
+        let mut world = World::started(seed);
+        let mut choices = wasmbed_testkit::Choices::new(seed);
+        for generation in 1..=3 {
+            let image = image_of(&modules::padded_counter(100 + generation as u32, 1_500));
+            let app = world.vendor.application("hello", generation, &image);
+            world.gateway.deploy(&app);
+            for _ in 0..6 {
+                for _ in 0..choices.below(200) {
+                    world.step();
+                }
+                world.disconnect();
+            }
+            world.run_until("this generation", |world| {
+                reports(world, &app).iter().any(|report| {
+                    report.generation == generation && report.state == GuestState::Running
+                })
+            });
+            // Long enough to prove healthy, so that the next generation has a slot.
+            world.run_for(12_000);
+        }
+        assert_eq!(world.next_beat().counters.slots_free, 3, "seed {seed}");
+    }
+    println!("\ncases: {seeds}\n");
+}
+
+#[test]
 fn power_cuts_at_any_moment_leave_a_device_that_converges() {
-    let seeds = 25;
+    // `WASMBED_SIMULATION_SEEDS` asks for a longer run; the seeds continue, so it repeats these.
+    let seeds = std::env::var("WASMBED_SIMULATION_SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(25);
     for seed in 0..seeds {
         let mut world = World::started(seed);
         let mut choices = wasmbed_testkit::Choices::new(seed);
