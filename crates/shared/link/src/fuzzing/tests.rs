@@ -4,7 +4,7 @@ use super::*;
 use crate::flash::{ANSWER_BYTES_MAX, RESYNC_ZEROS, Request, Status, answer};
 use crate::uplink::{START_ZEROS, console};
 
-const ROUNDS: u64 = 400;
+const ROUNDS: u64 = 10_000;
 
 /// SplitMix64: small, and good enough to damage a stream.
 struct Random(u64);

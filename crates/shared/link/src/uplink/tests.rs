@@ -170,10 +170,10 @@ impl World {
         }
         self.ring_max = self.ring_max.max(self.to_device.len());
         // The device is slower than the line: it takes a byte only now and then.
-        if self.carried[0].is_multiple_of(2) || self.to_host.is_empty() {
-            if let Some(byte) = self.to_device.pop_front() {
-                self.pass(Side::Device, byte).into_iter().for_each(|byte| self.device_takes(byte));
-            }
+        if (self.carried[0].is_multiple_of(2) || self.to_host.is_empty())
+            && let Some(byte) = self.to_device.pop_front()
+        {
+            self.pass(Side::Device, byte).into_iter().for_each(|byte| self.device_takes(byte));
         }
         if let Some(frame) = self.device.credit() {
             self.to_host.extend(frame.bytes());
