@@ -403,8 +403,10 @@ fn data_is_right_whatever_happens_in_whatever_order() {
 #[cfg(feature = "keylog")]
 #[test]
 fn the_key_log_is_the_one_that_the_server_writes() {
+    /// Label, random number and secret.
+    type Line = (String, Vec<u8>, Vec<u8>);
     #[derive(Debug, Default)]
-    struct Lines(std::sync::Mutex<Vec<(String, Vec<u8>, Vec<u8>)>>);
+    struct Lines(std::sync::Mutex<Vec<Line>>);
     impl rustls::KeyLog for Lines {
         fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
             let line = (label.to_owned(), client_random.to_vec(), secret.to_vec());
