@@ -107,7 +107,8 @@ impl Instance {
             fuel_portion: 0,
         };
         instance.registers.calls = header.stack_bytes as usize;
-        arena.fill(0);
+        let used = arena.get_mut(..needed_bytes as usize).ok_or(LoadError::Inconsistent)?;
+        used.fill(0);
         let parts = instance.split(&image, arena).ok_or(LoadError::Inconsistent)?;
         parts.globals.copy_from_slice(image.globals());
         for segment in image.segments() {

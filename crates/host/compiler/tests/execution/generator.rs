@@ -300,7 +300,7 @@ impl Generator {
                 }
                 self.text.push(')');
             }
-            8 | 9 | 10 => {
+            8..=10 => {
                 let operators = ["i64.extend_i32_s", "i64.extend_i32_u"];
                 let operator =
                     if ty == "i64" { self.random.pick(&operators) } else { "i32.wrap_i64" };

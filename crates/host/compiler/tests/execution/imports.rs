@@ -117,8 +117,8 @@ fn a_guest_that_waits_stays_in_the_call_until_it_is_completed() {
 fn a_guest_may_be_moved_while_it_waits() {
     let mut run = Run::new("(call $wait (i32.const 1)) (call $log (i32.const 8) (i32.const 5))");
     assert_eq!(run.go(), Outcome::Parked);
-    run.arena = run.arena.iter().copied().collect();
-    run.prepared.image = run.prepared.image.iter().copied().collect();
+    run.arena = run.arena.to_vec();
+    run.prepared.image = run.prepared.image.to_vec();
     run.instance.complete(0);
     assert_eq!(run.go(), Outcome::Finished);
     println!("\ncases: 1\n");

@@ -72,7 +72,7 @@ fn another_arena_or_image_traps() {
     let outcome = load().run(&image[1..], &mut vec![0; 2000], &mut NoHost, &mut &stop);
     assert!(matches!(outcome, Outcome::Trapped(Trap::BadCode, _)));
     assert!(matches!(
-        load().run(&image, &mut vec![0; 100], &mut NoHost, &mut &stop),
+        load().run(&image, &mut [0; 100], &mut NoHost, &mut &stop),
         Outcome::Finished | Outcome::Trapped(..)
     ));
 }
