@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, PostParams};
-use kube::{Api, ResourceExt as _};
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Api, Resource as _, ResourceExt as _};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use wasmbed_crds::enrollment::EnrollmentUse;
@@ -60,6 +61,7 @@ pub(crate) struct Admissions<'a> {
     /// One token is used at a time, so that only other processes can get in between: a batch of
     /// devices with one token would else keep each other from it.
     pub(crate) redeeming: &'a Mutex<()>,
+    pub(crate) events: &'a Recorder,
 }
 
 /// Whether a Device still waits for its first approval: it is disabled and never had a session.
@@ -115,7 +117,7 @@ impl Admissions<'_> {
             Some(token) => self.redeem(key, &name, token).await?,
             None => self.pairing(),
         };
-        let (labels, approved) = match terms {
+        let Terms { labels, approved, through } = match terms {
             Ok(terms) => terms,
             Err(reason) => return Ok(Admission::Refused(reason)),
         };
@@ -134,8 +136,27 @@ impl Admissions<'_> {
             created => created,
         };
         let created = created.map_err(api_error("Device", &name))?;
-        tracing::info!(device = name, board = hello.board, approved, "enrolled");
+        tracing::info!(device = name, board = hello.board, approved, through, "enrolled");
+        self.tell(&created, approved, &through);
         self.admit(created, key, hello).await
+    }
+
+    /// Tells people about a new Device. Nothing waits for it, and nothing depends on it.
+    fn tell(&self, device: &Device, approved: bool, through: &str) {
+        let wait = if approved { "" } else { "; it waits for spec.enabled to be set" };
+        let event = Event {
+            type_: EventType::Normal,
+            reason: "Enrolled".to_owned(),
+            note: Some(format!("enrolled through {through}{wait}")),
+            action: "Enroll".to_owned(),
+            secondary: None,
+        };
+        let (events, reference) = (self.events.clone(), device.object_ref(&()));
+        tokio::spawn(async move {
+            if let Err(error) = events.publish(&event, &reference).await {
+                tracing::warn!(%error, "write an event");
+            }
+        });
     }
 
     /// Makes this session the newest of the device, if the key may have one.
@@ -194,7 +215,11 @@ impl Admissions<'_> {
         if !pairing.auto_approve && self.cluster.pending_count() >= limits::PENDING_DEVICES_MAX {
             return Err(RefusedReason::Busy);
         }
-        Ok((pairing.labels.clone(), pairing.auto_approve))
+        Ok(Terms {
+            labels: pairing.labels.clone(),
+            approved: pairing.auto_approve,
+            through: "the pairing window".to_owned(),
+        })
     }
 
     /// Uses a token for a key: a compare-and-swap on the Enrollment's status records the key.
@@ -249,11 +274,21 @@ impl Admissions<'_> {
     }
 }
 
-/// Labels for a new Device, and whether it is enabled at once.
-type Terms = (BTreeMap<String, String>, bool);
+/// What a new Device gets.
+struct Terms {
+    labels: BTreeMap<String, String>,
+    /// Whether it is enabled at once.
+    approved: bool,
+    /// What let it in, for people.
+    through: String,
+}
 
 fn terms(enrollment: &Enrollment) -> Terms {
-    (enrollment.spec.labels.clone(), enrollment.spec.auto_approve)
+    Terms {
+        labels: enrollment.spec.labels.clone(),
+        approved: enrollment.spec.auto_approve,
+        through: format!("Enrollment {}", enrollment.name_any()),
+    }
 }
 
 #[derive(Debug, Eq, PartialEq)]

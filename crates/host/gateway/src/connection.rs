@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::jiff::Timestamp;
+use kube::runtime::events::Recorder;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -47,6 +48,7 @@ pub(crate) struct Service {
     pub(crate) writer: Arc<StatusWriter>,
     /// Held while a token is used.
     pub(crate) redeeming: Mutex<()>,
+    pub(crate) events: Recorder,
 }
 
 const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + FRAME_BODY_BYTES_MAX;
@@ -294,6 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             cluster: &self.service.cluster,
             process: &self.service.process,
             redeeming: &self.service.redeeming,
+            events: &self.service.events,
         };
         let sessions_max = admissions.cluster.sessions_max(self.service.limits.connections_max);
         if self.service.registry.session_count() >= sessions_max {

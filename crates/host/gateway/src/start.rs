@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::runtime::events::{Recorder, Reporter};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
@@ -147,6 +148,11 @@ fn join(
     images: Arc<dyn ImageStore>,
     background: &CancellationToken,
 ) -> Arc<Service> {
+    let reporter = Reporter {
+        controller: "wasmbed-gateway".to_owned(),
+        instance: Some(config.process.clone()),
+    };
+    let events = Recorder::new(client.clone(), reporter);
     let metrics = Arc::new(Metrics::default());
     let registry = Arc::new(Registry::new(config.limits.clone()));
     let cluster =
@@ -162,6 +168,7 @@ fn join(
         metrics,
         writer,
         redeeming: Mutex::new(()),
+        events,
     })
 }
 

@@ -1,13 +1,14 @@
 //! How keys become Devices, and how they are refused.
 
+use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 use wasmbed_crds::{Device, Enrollment};
 use wasmbed_wire::{DeviceMessage, Hello};
 
 use crate::harness::{Harness, connected};
-use crate::peer::{DeviceKey, HELLO};
+use crate::peer::{DeviceKey, HELLO, PATIENCE};
 
 #[tokio::test]
 async fn a_token_makes_one_device_of_one_key() {
@@ -36,6 +37,19 @@ async fn a_token_makes_one_device_of_one_key() {
     let status = enrollments.get("one").await.expect("there").status.expect("used");
     assert_eq!(status.used, Some(1));
     assert_eq!(status.uses[0].device, first.device_name());
+
+    let events: Api<Event> = harness.api();
+    let told = async {
+        loop {
+            let all = events.list(&ListParams::default()).await.expect("a list");
+            let notes = all.into_iter().filter_map(|event| event.note);
+            if let Some(note) = notes.into_iter().find(|note| note.starts_with("enrolled")) {
+                return note;
+            }
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, told).await.expect("an Event");
+    assert_eq!(told, "enrolled through Enrollment one");
 
     let mut stranger = harness.greet(&second).await;
     stranger.expect("EnrollRequired").await;
