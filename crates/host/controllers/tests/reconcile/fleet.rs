@@ -134,7 +134,7 @@ async fn a_gateway_sums_up_its_processes() {
                 status.connected,
                 status.capacity
             );
-            text.replace("Some(", "").replace(')', "").replace('"', "") == expected
+            text.replace("Some(", "").replace([')', '"'], "") == expected
         }
     };
     let wait = async |expected: &'static str| {

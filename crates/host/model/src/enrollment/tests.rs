@@ -2,12 +2,14 @@
 
 use super::*;
 
+/// Uses allowed, end, used by, who asks at second 100; what is decided, what Ready says.
+type Row = (u64, Option<i64>, &'static [&'static str], &'static str, Decision, &'static str);
+
 #[test]
 fn a_token_is_used_as_often_as_allowed_and_no_longer() {
     use Decision::{Refuse, Use, UsedBefore};
     use RefusedReason::{TokenExpired, TokenUsedUp};
-    // Uses allowed, end, used by, who asks at second 100; what is decided, what Ready says.
-    let cases: [(u64, Option<i64>, &[&str], &str, Decision, &str); 9] = [
+    let cases: [Row; 9] = [
         (1, None, &[], "a", Use, "Open"),
         (1, Some(101), &[], "a", Use, "Open"),
         (1, Some(100), &[], "a", Refuse(TokenExpired), "Expired"),

@@ -5,6 +5,9 @@ use super::*;
 const DAY_S: i64 = 24 * 3600;
 const NOW_S: i64 = 1000 * DAY_S;
 
+/// Processes, end of pairing; Ready, CertificateValid, Pairing, connected/capacity, revisit.
+type Row<'a> = (&'a [Replica], Option<i64>, &'static str, Option<i64>);
+
 #[test]
 fn adds_up_living_processes() {
     let replica = Replica {
@@ -15,8 +18,7 @@ fn adds_up_living_processes() {
     };
     let dead = Replica { alive: false, ..replica };
     let ending = |seconds| Replica { certificate_not_after_s: Some(NOW_S + seconds), ..replica };
-    // Processes, end of pairing; Ready, CertificateValid, Pairing, connected/capacity, revisit.
-    let cases: [(&[Replica], Option<i64>, &str, Option<i64>); 8] = [
+    let cases: [Row<'_>; 8] = [
         (&[], None, "False/NoReplica Unknown/CertificateUnknown False/WindowClosed 0/0", None),
         (
             &[replica],
