@@ -1,5 +1,6 @@
 //! How much stack the deepest chain of calls takes.
 use crate::error::PrepareError;
+use std::collections::BTreeMap;
 
 /// Where a function's frame begins in its caller's, and who is called.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,24 +38,35 @@ pub(crate) fn stack_bytes(
     targets_of_type: impl Fn(u32) -> Vec<u32>,
     recursion_depth: u32,
 ) -> Result<u64, PrepareError> {
-    let edges: Vec<Vec<(u32, u64)>> = functions
-        .iter()
-        .map(|function| {
-            let mut edges = Vec::new();
-            for call in &function.calls {
-                let step_bytes = u64::from(call.base) * 4 + RETURN_BYTES;
-                match call.callee {
-                    Callee::Defined(callee) => edges.push((callee, step_bytes)),
-                    Callee::Indirect(type_number) => edges.extend(
-                        targets_of_type(type_number).into_iter().map(|callee| (callee, step_bytes)),
-                    ),
+    let mut functions = functions.to_vec();
+    let mut edges: Vec<Vec<(u32, u64)>> = Vec::new();
+    // Each type that is called indirectly is one more node, without a frame, between the callers
+    // and the table: else there would be an edge for each pair of them.
+    let mut nodes: BTreeMap<u32, u32> = BTreeMap::new();
+    for index in 0..functions.len() {
+        let mut calls = Vec::new();
+        for call in std::mem::take(&mut functions[index].calls) {
+            let callee = match call.callee {
+                Callee::Defined(callee) => callee,
+                Callee::Indirect(type_number) => {
+                    let next = (functions.len() + nodes.len()) as u32;
+                    *nodes.entry(type_number).or_insert(next)
                 }
-            }
-            edges
-        })
-        .collect();
+            };
+            calls.push((callee, u64::from(call.base) * 4 + RETURN_BYTES));
+        }
+        edges.push(calls);
+    }
+    let defined = functions.len() as u32;
+    let mut types: Vec<(u32, u32)> = nodes.into_iter().map(|(ty, node)| (node, ty)).collect();
+    types.sort_unstable();
+    for (_, type_number) in types {
+        functions.push(FrameNeeds::default());
+        edges.push(targets_of_type(type_number).into_iter().map(|callee| (callee, 0)).collect());
+    }
     let mut search = Search {
-        functions,
+        functions: &functions,
+        defined,
         edges: &edges,
         recursion_depth: u64::from(recursion_depth),
         order: vec![0; functions.len()],
@@ -74,6 +86,8 @@ pub(crate) fn stack_bytes(
 /// Tarjan's search for circles, which leaves callees before callers.
 struct Search<'a> {
     functions: &'a [FrameNeeds],
+    /// Functions proper; the nodes behind them are types.
+    defined: u32,
     edges: &'a [Vec<(u32, u64)>],
     recursion_depth: u64,
     order: Vec<u32>,
@@ -142,7 +156,8 @@ impl Search<'_> {
             }
         }
         if step_bytes.is_some() && self.recursion_depth == 0 {
-            return Err(PrepareError::Recursion { function: first });
+            let function = members.into_iter().filter(|member| *member < self.defined).min();
+            return Err(PrepareError::Recursion { function: function.unwrap_or(first) });
         }
         let needs = leaf_bytes + step_bytes.unwrap_or(0) * self.recursion_depth;
         for member in members {

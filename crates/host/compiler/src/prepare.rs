@@ -235,7 +235,14 @@ fn stack_need(
         targets.dedup();
         targets
     };
-    let needed = stack_bytes(&code.needs, &roots, targets_of_type, options.recursion_depth)?;
+    let needed = stack_bytes(&code.needs, &roots, targets_of_type, options.recursion_depth);
+    let needed = needed.map_err(|error| match error {
+        // Authors count functions as the module does, imports first.
+        PrepareError::Recursion { function } => {
+            PrepareError::Recursion { function: function + module.imports.len() as u32 }
+        }
+        other => other,
+    })?;
     u32::try_from(needed).ok().filter(|bytes| *bytes <= i32::MAX as u32).ok_or(PrepareError::limit(
         "bytes of stack",
         needed,

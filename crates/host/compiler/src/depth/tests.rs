@@ -34,3 +34,13 @@ fn an_indirect_call_reaches_what_its_type_allows() {
     let caller = FrameNeeds { slots: 2, calls: vec![call] };
     check(&[caller, function(7, &[])], 0, Some(4 + 4 + 28));
 }
+
+#[test]
+fn a_circle_through_the_table_is_found() {
+    let call = CallSite { base: 2, callee: Callee::Indirect(0) };
+    let functions = [function(1, &[(1, 1)]), FrameNeeds { slots: 3, calls: vec![call] }];
+    check(&functions, 0, None);
+    check(&functions, 5, Some(8 + 12 + 5 * 12));
+    let error = stack_bytes(&functions, &[0], |_| vec![1], 0);
+    assert_eq!(error, Err(PrepareError::Recursion { function: 1 }));
+}
