@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: the whole way from one command to a guest's log line, each step timed.
 
-mod platform;
+pub mod platform;
 
 use std::io::Write;
 use std::path::PathBuf;

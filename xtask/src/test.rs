@@ -75,7 +75,26 @@ fn tidy_group(_: &str) -> Result<Counts> {
 }
 
 fn tls_group(_: &str) -> Result<Counts> {
-    cargo_test(&["--package", "wasmbed-curve", "--package", "wasmbed-tls"], &[])
+    let mut fetch = Command::new("sh");
+    fetch.arg(paths::root().join("crates/shared/tls/tests/openssl/fetch.sh"));
+    fetch.arg(paths::cache().join("openssl"));
+    // Without it the interop tests say by name that they were skipped.
+    let environment = match process::capture(&mut fetch) {
+        Ok(path) => vec![("WASMBED_OPENSSL", path.trim().into())],
+        Err(error) => {
+            eprintln!("tls: {error:#}");
+            Vec::new()
+        }
+    };
+    let arguments = [
+        "--package",
+        "wasmbed-curve",
+        "--package",
+        "wasmbed-tls",
+        "--features",
+        "wasmbed-tls/keylog",
+    ];
+    cargo_test(&arguments, &environment)
 }
 
 fn unit_group(_: &str) -> Result<Counts> {

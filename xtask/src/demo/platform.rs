@@ -125,6 +125,11 @@ impl Platform {
         Ok(found)
     }
 
+    /// Process of `wasmbed up`.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The platform's process and everything it started.
     pub fn processes(&self) -> Vec<u32> {
         let mut found = vec![self.child.id()];

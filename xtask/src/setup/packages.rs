@@ -132,12 +132,12 @@ pub fn mirror() -> Result<String> {
     let text = process::capture(Command::new("apt-get").args([
         "indextargets",
         "--format",
-        "$(REPO_URI) $(ORIGIN)",
+        "$(REPO_URI)",
     ]))?;
     text.lines()
-        .filter_map(|line| line.split_once(' '))
-        .find(|(uri, origin)| *origin == "Debian" && !uri.contains("security"))
-        .map(|(uri, _)| uri.trim_end_matches('/').to_owned())
+        .map(|uri| uri.trim_end_matches('/'))
+        .find(|uri| uri.ends_with("/debian"))
+        .map(str::to_owned)
         .context("apt has no Debian archive among its sources")
 }
 

@@ -33,7 +33,13 @@ mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial" "$cache/root"
 cache=$(cd "$cache" && pwd)
 wrapper=$cache/openssl
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-echo "deb [signed-by=$keyring] http://deb.debian.org/debian trixie main" >"$cache/apt/sources.list"
+# The archive that this machine's apt uses already.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/*$' | head -n 1)
+[ -n "$mirror" ] || {
+    echo "apt has no Debian archive among its sources" >&2
+    exit 1
+}
+echo "deb [signed-by=$keyring] $mirror trixie main" >"$cache/apt/sources.list"
 : >"$cache/apt/status"
 
 apt() {
