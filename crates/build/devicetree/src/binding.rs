@@ -245,7 +245,7 @@ impl Rule {
                 Some(count) => count,
                 None => return wrong("needs references such as <&label>".into()),
             },
-            Kind::Reg if is_cells(property) && group > 0 && cell_total % group == 0 => {
+            Kind::Reg if is_cells(property) && group > 0 && cell_total.is_multiple_of(group) => {
                 cell_total / group
             }
             Kind::Reg => {
@@ -253,7 +253,7 @@ impl Rule {
             }
             Kind::Interrupts => {
                 let group = interrupt_cells(node, root).unwrap_or(2);
-                if !is_cells(property) || cell_total % group != 0 {
+                if !is_cells(property) || !cell_total.is_multiple_of(group) {
                     return wrong(format!("needs groups of {group} cells: number, then priority"));
                 }
                 cell_total / group

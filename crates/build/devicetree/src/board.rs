@@ -273,7 +273,7 @@ fn check(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
         let message = format!("arena and stacks want {wanted} of {} bytes of RAM", board.ram.bytes);
         return Err(Error::new(&reader.property(guests, "arena-size")?.place, message));
     }
-    if board.storage.bytes % board.storage.erase_block_bytes != 0 {
+    if !board.storage.bytes.is_multiple_of(board.storage.erase_block_bytes) {
         let storage = reader.compatible("wasmbed,serial-flash")?;
         let message = "size is not a multiple of erase-block-size";
         return Err(Error::new(&reader.property(storage, "size")?.place, message));

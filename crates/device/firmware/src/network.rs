@@ -212,7 +212,9 @@ impl Transport {
     ) {
         match (wants, self.phase) {
             (Wants::Connect { address, port }, Phase::Closed) => {
-                if !self.connect(address, port) {
+                let is_tried = self.connect(address, port);
+                self.phase = if is_tried { Phase::Connecting } else { Phase::Closed };
+                if !is_tried {
                     device.disconnected(now_ms, Closed::Unreachable);
                 }
             }
@@ -242,9 +244,7 @@ impl Transport {
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(self.socket);
         socket.abort();
         let remote = (Ipv4Address::from(address), port);
-        let is_tried = socket.connect(self.interface.context(), remote, local).is_ok();
-        self.phase = if is_tried { Phase::Connecting } else { Phase::Closed };
-        is_tried
+        socket.connect(self.interface.context(), remote, local).is_ok()
     }
 
     /// When the stack itself has something to do.

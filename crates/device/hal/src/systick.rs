@@ -118,7 +118,7 @@ impl SysTick {
         cycles * 1_000 / u64::from(self.hz / 1_000)
     }
 
-    fn from_us(&self, us: u64) -> u64 {
+    fn cycles_of(&self, us: u64) -> u64 {
         us.saturating_mul(u64::from(self.hz / 1_000)) / 1_000
     }
 
@@ -171,7 +171,7 @@ impl SysTick {
     /// former deadline.
     pub fn wake_at_us(&self, us: u64) {
         critical_section::with(|section| {
-            let deadline = self.from_us(us);
+            let deadline = self.cycles_of(us);
             let cell = self.state.borrow(section);
             let mut state = cell.get();
             let next = state.next;
@@ -188,7 +188,7 @@ impl SysTick {
     pub fn slice_begin(&self, us: u32) {
         self.is_slice_over.store(false, Ordering::Relaxed);
         critical_section::with(|section| {
-            let end = self.cycles(section) + self.from_us(u64::from(us));
+            let end = self.cycles(section) + self.cycles_of(u64::from(us));
             let cell = self.state.borrow(section);
             let mut state = cell.get();
             state.slice_end = end;
