@@ -7,9 +7,9 @@ use crate::feature::{unsupported_operator, unsupported_type};
 use crate::limits::{GLOBAL_WORDS_MAX, MODULE_BYTES_MAX, PARAMETER_WORDS_MAX, TABLE_ELEMENTS_MAX};
 use wasmbed_abi::{ENTRY_NAMES, Import, ValueType, import_by_name};
 use wasmparser::{
-    CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind,
-    FuncType, FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValType, Validator,
-    WasmFeatures,
+    CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind,
+    ExportSectionReader, ExternalKind, FuncType, FunctionBody, Operator, Parser, Payload,
+    TableInit, TypeRef, TypeSectionReader, ValType, Validator, WasmFeatures,
 };
 
 /// Type of a value that can be lowered.
@@ -164,19 +164,7 @@ impl<'a> Module<'a> {
 
     fn read(&mut self, payload: Payload<'a>) -> Result<(), PrepareError> {
         match payload {
-            Payload::TypeSection(reader) => {
-                for group in reader {
-                    for sub in group?.into_types() {
-                        self.types.push(match &sub.composite_type.inner {
-                            CompositeInnerType::Func(function) => Signature::of(function),
-                            _ => Err(PrepareError::not_implemented(
-                                "garbage collection",
-                                "a type that is not a function",
-                            )),
-                        });
-                    }
-                }
-            }
+            Payload::TypeSection(reader) => self.read_types(reader)?,
             Payload::ImportSection(reader) => {
                 for import in reader.into_imports() {
                     self.read_import(&import?)?;
@@ -206,15 +194,7 @@ impl<'a> Module<'a> {
                     self.read_global(global.ty, &global.init_expr)?;
                 }
             }
-            Payload::ExportSection(reader) => {
-                for export in reader {
-                    let export = export?;
-                    if export.kind == ExternalKind::Func {
-                        let name = export.name.to_owned();
-                        self.exports.push(Export { name, function: export.index });
-                    }
-                }
-            }
+            Payload::ExportSection(reader) => self.read_exports(reader)?,
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(reader) => {
                 for element in reader {
@@ -232,6 +212,33 @@ impl<'a> Module<'a> {
                 return Err(PrepareError::not_implemented("the component model", "a component"));
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_types(&mut self, reader: TypeSectionReader<'_>) -> Result<(), PrepareError> {
+        for group in reader {
+            for sub in group?.into_types() {
+                // A type that is not used does no harm: it is refused where it is.
+                self.types.push(match &sub.composite_type.inner {
+                    CompositeInnerType::Func(function) => Signature::of(function),
+                    _ => Err(PrepareError::not_implemented(
+                        "garbage collection",
+                        "a type that is not a function",
+                    )),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_exports(&mut self, reader: ExportSectionReader<'_>) -> Result<(), PrepareError> {
+        for export in reader {
+            let export = export?;
+            if export.kind == ExternalKind::Func {
+                let name = export.name.to_owned();
+                self.exports.push(Export { name, function: export.index });
+            }
         }
         Ok(())
     }

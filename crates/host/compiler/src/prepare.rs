@@ -259,17 +259,7 @@ fn assemble(
     stack_bytes: u32,
 ) -> Result<Prepared, PrepareError> {
     let (memory_bytes, memory_bytes_max, has_byte_pages) = memory_sizes(module, options)?;
-    let mut globals = Vec::new();
-    for global in module.globals.iter().filter(|global| global.is_mutable) {
-        let words = usize::from(global.ty.words());
-        globals.extend_from_slice(&global.value.to_le_bytes()[..words * 4]);
-    }
-    let mut data = Vec::new();
-    for (address, bytes) in &module.segments {
-        data.extend(address.to_le_bytes());
-        data.extend((bytes.len() as u32).to_le_bytes());
-        data.extend(*bytes);
-    }
+    let (globals, data) = initial_values(module);
     let mut header = Header {
         format: FORMAT_LOWERED_V1,
         has_byte_pages,
@@ -297,24 +287,7 @@ fn assemble(
     image.extend(&globals);
     image.extend(&data);
     image.extend(&code.bytes);
-    let capabilities = Capability::ALL.into_iter();
-    let uses = |capability: &Capability| {
-        module.imports.iter().any(|import| import.capability == *capability)
-    };
-    let needs = Needs {
-        image_bytes: image.len() as u32,
-        code_bytes: header.code_bytes,
-        data_bytes: header.data_bytes,
-        stack_bytes: header.stack_bytes,
-        memory_bytes,
-        memory_bytes_max,
-        global_bytes: globals.len() as u32,
-        arena_bytes: header.arena_bytes().min(u32::MAX.into()) as u32,
-        functions: module.bodies.len() as u32,
-        table_elements: table.len() as u32,
-        imports: module.imports.iter().map(|import| import.name).collect(),
-        capabilities: capabilities.filter(uses).collect(),
-    };
+    let needs = needs(module, &header, image.len() as u32);
     Ok(Prepared {
         digest: Sha256::digest(&image).into(),
         image,
@@ -322,6 +295,43 @@ fn assemble(
         exports: module.exports.clone(),
         source: code.source,
     })
+}
+
+/// Globals and data segments as they stand in the image.
+fn initial_values(module: &Module<'_>) -> (Vec<u8>, Vec<u8>) {
+    let mut globals = Vec::new();
+    for global in module.globals.iter().filter(|global| global.is_mutable) {
+        let words = usize::from(global.ty.words());
+        globals.extend_from_slice(&global.value.to_le_bytes()[..words * 4]);
+    }
+    let mut data = Vec::new();
+    for (address, bytes) in &module.segments {
+        data.extend(address.to_le_bytes());
+        data.extend((bytes.len() as u32).to_le_bytes());
+        data.extend(*bytes);
+    }
+    (globals, data)
+}
+
+fn needs(module: &Module<'_>, header: &Header, image_bytes: u32) -> Needs {
+    let capabilities = Capability::ALL.into_iter();
+    let uses = |capability: &Capability| {
+        module.imports.iter().any(|import| import.capability == *capability)
+    };
+    Needs {
+        image_bytes,
+        code_bytes: header.code_bytes,
+        data_bytes: header.data_bytes,
+        stack_bytes: header.stack_bytes,
+        memory_bytes: header.memory_bytes,
+        memory_bytes_max: header.memory_bytes_max,
+        global_bytes: u32::from(header.global_words) * 4,
+        arena_bytes: header.arena_bytes().min(u32::MAX.into()) as u32,
+        functions: module.bodies.len() as u32,
+        table_elements: header.table_elements.into(),
+        imports: module.imports.iter().map(|import| import.name).collect(),
+        capabilities: capabilities.filter(uses).collect(),
+    }
 }
 
 /// Initial and reserved memory, and whether its pages are single bytes.

@@ -309,15 +309,7 @@ impl Generator {
                 self.text.push(')');
             }
             11 => self.load(ty),
-            12 => {
-                let _ = write!(self.text, "(SELECT_{ty} ");
-                self.expression(ty, depth - 1);
-                self.text.push(' ');
-                self.expression(ty, depth - 1);
-                self.text.push(' ');
-                self.expression("i32", depth - 1);
-                self.text.push(')');
-            }
+            12 => self.select(ty, depth),
             13 => match self.local(ty) {
                 Some(local) => {
                     let _ = write!(self.text, "(local.tee {local} ");
@@ -329,6 +321,16 @@ impl Generator {
             14 => self.call(ty, depth),
             _ => self.block(ty, depth),
         }
+    }
+
+    fn select(&mut self, ty: &'static str, depth: u32) {
+        let _ = write!(self.text, "(SELECT_{ty} ");
+        self.expression(ty, depth - 1);
+        self.text.push(' ');
+        self.expression(ty, depth - 1);
+        self.text.push(' ');
+        self.expression("i32", depth - 1);
+        self.text.push(')');
     }
 
     fn load(&mut self, ty: &'static str) {

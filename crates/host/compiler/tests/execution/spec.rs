@@ -79,27 +79,7 @@ impl Script<'_> {
         counts: &mut Counts,
     ) -> Result<Option<bool>, String> {
         match directive {
-            WastDirective::Module(mut module) => {
-                self.modules += 1;
-                let name = match module.name() {
-                    Some(id) => id.name().to_owned(),
-                    None => format!("module {}", self.modules),
-                };
-                self.current = Some(name.clone());
-                let mut guest = self.load(&mut module, counts)?;
-                if let Some(WastDirective::Module(mut module)) = self.floatless.take()
-                    && guest.is_none()
-                {
-                    self.replaced.push(name.clone());
-                    // Fewer types may remain than the module names by number.
-                    guest = self.load(&mut module, &mut Counts::default()).unwrap_or(None);
-                }
-                if guest.is_none() {
-                    self.forget_shared();
-                }
-                self.guests.insert(name, guest);
-                Ok(None)
-            }
+            WastDirective::Module(module) => self.load_next(module, counts),
             WastDirective::Register { module, .. } => {
                 let name = module.map(|id| id.name().to_owned()).or(self.current.clone());
                 self.registered.extend(name);
@@ -146,6 +126,33 @@ impl Script<'_> {
             }
             _ => Ok(Some(false)),
         }
+    }
+
+    /// Loads the module that the following directives speak to.
+    fn load_next(
+        &mut self,
+        mut module: QuoteWat<'_>,
+        counts: &mut Counts,
+    ) -> Result<Option<bool>, String> {
+        self.modules += 1;
+        let name = match module.name() {
+            Some(id) => id.name().to_owned(),
+            None => format!("module {}", self.modules),
+        };
+        self.current = Some(name.clone());
+        let mut guest = self.load(&mut module, counts)?;
+        if let Some(WastDirective::Module(mut module)) = self.floatless.take()
+            && guest.is_none()
+        {
+            self.replaced.push(name.clone());
+            // Fewer types may remain than the module names by number.
+            guest = self.load(&mut module, &mut Counts::default()).unwrap_or(None);
+        }
+        if guest.is_none() {
+            self.forget_shared();
+        }
+        self.guests.insert(name, guest);
+        Ok(None)
     }
 
     fn load(
