@@ -64,7 +64,7 @@ extern "C" fn run() -> ! {
     // SAFETY: called once, and nothing else takes the core's peripherals.
     let mut core = unsafe { cortex_m::Peripherals::steal() };
     clock::start();
-    if let Some(complaint) = ports::start(&mut core.NVIC) {
+    if let Some(complaint) = ports::start(&mut core.NVIC, &mut core.SCB) {
         say(&[Part::Text("start: "), Part::Text(complaint)]);
         halt();
     }

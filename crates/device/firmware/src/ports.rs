@@ -2,7 +2,8 @@
 
 use crate::{board, limits};
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::NVIC;
+use cortex_m::peripheral::scb::SystemHandler;
+use cortex_m::peripheral::{NVIC, SCB};
 #[cfg(board_entropy = "serial")]
 use wasmbed_hal::Serial;
 
@@ -52,7 +53,7 @@ unsafe impl InterruptNumber for Line {
 
 /// Switches clocks, serial ports and Ethernet on, and lets their interrupts through. Answers what
 /// does not work, if anything.
-pub fn start(nvic: &mut NVIC) -> Option<&'static str> {
+pub fn start(nvic: &mut NVIC, scb: &mut SCB) -> Option<&'static str> {
     #[cfg(board_chip = "stm32")]
     {
         use board::peripherals::{GPIOA, GPIOB, RCC};
@@ -74,6 +75,10 @@ pub fn start(nvic: &mut NVIC) -> Option<&'static str> {
     };
     #[cfg(board_uplink = "serial")]
     let complaint = None;
+    // The timer never interrupts another handler, so the stack of interrupts holds one at a time.
+    let last = board::INTERRUPTS.iter().map(|(_, priority)| *priority).max().unwrap_or(0);
+    // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.
+    unsafe { scb.set_priority(SystemHandler::SysTick, last) };
     for (number, priority) in board::INTERRUPTS {
         let line = Line(number);
         // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.
