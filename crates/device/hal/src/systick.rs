@@ -230,3 +230,6 @@ impl SysTick {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
