@@ -188,6 +188,11 @@ impl Generation {
         // A device keeps no tickets: they would be bytes on its line for nothing.
         base.send_tls13_tickets = 0;
         base.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        // Never in a product: only the test that decrypts a capture is built with this feature.
+        #[cfg(feature = "keylog")]
+        {
+            base.key_log = Arc::new(rustls::KeyLogFile::new());
+        }
         let mut generation = Self { small: (Vec::new(), Arc::new(base.clone())), base };
         let name = wasmbed_wire::ALPN_512.as_bytes();
         let record_bytes = Protocol::parse(name).and_then(|protocol| protocol.record_bytes);
