@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{Api, Patch, PatchParams};
 use rustls::pki_types::CertificateDer;
@@ -47,15 +47,13 @@ pub struct FrontProxy {
     pub names: Vec<String>,
 }
 
-/// Reads what the cluster publishes about its front proxy.
-pub async fn front_proxy(client: &kube::Client) -> Result<FrontProxy> {
+/// Reads what the cluster publishes about its front proxy; nothing where it has none.
+pub async fn front_proxy(client: &kube::Client) -> Result<Option<FrontProxy>> {
     let name = "extension-apiserver-authentication";
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
-    let map = api.get(name).await.context("read how the cluster forwards requests")?;
-    let data = map.data.unwrap_or_default();
-    let Some(pem) = data.get("requestheader-client-ca-file") else {
-        bail!("the cluster's API server forwards no requests: it has no front-proxy authority");
-    };
+    let map = api.get_opt(name).await.context("read how the cluster forwards requests")?;
+    let data = map.and_then(|map| map.data).unwrap_or_default();
+    let Some(pem) = data.get("requestheader-client-ca-file") else { return Ok(None) };
     let authorities = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .context("the cluster's front-proxy authority cannot be read")?;
@@ -63,5 +61,5 @@ pub async fn front_proxy(client: &kube::Client) -> Result<FrontProxy> {
         .get("requestheader-allowed-names")
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
-    Ok(FrontProxy { authorities, names })
+    Ok(Some(FrontProxy { authorities, names }))
 }

@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+/// How a lock is taken.
+type Take = fn(&File) -> Result<(), TryLockError>;
+
 /// A folder of mode 0700 that this process has for itself.
 pub struct DataDir {
     path: PathBuf,
-    _lock: Option<File>,
+    _locks: Vec<File>,
 }
 
 impl DataDir {
@@ -21,39 +24,24 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self> {
         make(path)?;
         let path = path.canonicalize().with_context(|| format!("open {}", path.display()))?;
-        let mut lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .open(path.join("lock"))
-            .with_context(|| format!("write to {}", path.display()))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = lock.read_to_string(&mut holder);
-                bail!(
-                    "{} is in use by process {}\nhint: stop it, or choose another folder with --data-dir",
-                    path.display(),
-                    holder.trim()
-                );
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("lock {}", path.display()));
-            }
-        }
-        lock.set_len(0)?;
-        writeln!(lock, "{}", std::process::id())?;
-        Ok(Self { path, _lock: Some(lock) })
+        let lock = lock(&path, "lock", File::try_lock)?;
+        sign(&lock)?;
+        Ok(Self { path, _locks: vec![lock] })
     }
 
     /// Opens the folder for one role of several that share it.
-    pub fn open_shared(path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Names the process that has it for itself, or for this role.
+    pub fn open_shared(path: &Path, role: &str) -> Result<Self> {
         make(path)?;
         let path = path.canonicalize().with_context(|| format!("open {}", path.display()))?;
-        Ok(Self { path, _lock: None })
+        let folder = lock(&path, "lock", File::try_lock_shared)?;
+        let own = lock(&path, &format!("{role}.lock"), File::try_lock)?;
+        sign(&own)?;
+        // Whoever finds the folder taken is told of one of its roles.
+        sign(&folder)?;
+        Ok(Self { path, _locks: vec![folder, own] })
     }
 
     /// A folder or file below.
@@ -77,6 +65,39 @@ impl DataDir {
         std::fs::rename(&partial, &path).with_context(|| format!("write {}", path.display()))?;
         Ok(path)
     }
+}
+
+fn lock(folder: &Path, name: &str, take: Take) -> Result<File> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join(name))
+        .with_context(|| format!("write to {}", folder.display()))?;
+    match take(&file) {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            bail!(
+                "{} is in use by process {}\nhint: stop it, or choose another folder with --data-dir",
+                folder.display(),
+                holder.trim()
+            );
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("lock {}", folder.display()))
+        }
+    }
+}
+
+/// Writes who holds a lock.
+fn sign(mut lock: &File) -> Result<()> {
+    lock.set_len(0)?;
+    writeln!(lock, "{}", std::process::id())?;
+    Ok(())
 }
 
 fn make(path: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use kube::config::Kubeconfig;
 use wasmbed_apiserver::{ApiServer, Config, Running, Token};
 
 use super::data_dir::DataDir;
@@ -12,10 +13,12 @@ const ADMINISTRATOR: &str = "admin";
 /// Random bytes of a bearer token.
 const TOKEN_BYTES: usize = 32;
 
-/// Starts the server on the folder's database and writes `kubeconfig` beside it.
+/// Starts the server on the folder's database and writes `kubeconfig` beside it. Where any port
+/// will do, the one of the last start is taken if it is free: who is connected finds the server
+/// again.
 pub async fn start(data: &DataDir, listen: SocketAddr) -> Result<Running> {
     let mut config = Config::new(data.join("api"));
-    config.listen = listen;
+    config.listen = if listen.port() == 0 { last_address(data, listen) } else { listen };
     config.crds = wasmbed_crds::all();
     config.tokens = vec![Token {
         token: token(data)?,
@@ -27,6 +30,17 @@ pub async fn start(data: &DataDir, listen: SocketAddr) -> Result<Running> {
         running.kubeconfig(ADMINISTRATOR).context("the API server knows no administrator")?;
     data.write_private("kubeconfig", &kubeconfig)?;
     Ok(running)
+}
+
+/// The address with the port that the folder's kubeconfig names, if that can be had.
+fn last_address(data: &DataDir, listen: SocketAddr) -> SocketAddr {
+    let port = || -> Option<u16> {
+        let last = Kubeconfig::read_from(data.join("kubeconfig")).ok()?;
+        let server = last.clusters.first()?.cluster.as_ref()?.server.clone()?;
+        server.parse::<http::Uri>().ok()?.port_u16()
+    };
+    let last = port().map(|port| SocketAddr::new(listen.ip(), port));
+    last.filter(|address| std::net::TcpListener::bind(address).is_ok()).unwrap_or(listen)
 }
 
 /// The administrator's token: made at first start, the same from then on.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kube::api::{Api, PostParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasmbed_crds::gateway::Endpoint;
@@ -17,9 +19,10 @@ use wasmbed_pki::{Fleet, Identity};
 use super::cluster::MANAGER;
 
 /// How often the stores are asked for newer certificates: a rotation shows within this time.
-const IDENTITY_PERIOD: Duration = Duration::from_secs(10);
+pub const IDENTITY_PERIOD: Duration = Duration::from_secs(10);
 
-/// Makes the Gateway object where there is none; an existing one belongs to its author.
+/// Makes the Gateway object where there is none. In one that was made here the endpoint is kept
+/// true; any other belongs to its author.
 pub async fn ensure_object(
     client: &kube::Client,
     namespace: &str,
@@ -27,11 +30,20 @@ pub async fn ensure_object(
     address: SocketAddr,
 ) -> Result<()> {
     let api: Api<Gateway> = Api::namespaced(client.clone(), namespace);
-    if api.get_opt(name).await.context("read the Gateway")?.is_some() {
+    let endpoint = Endpoint { host: address.ip().to_string(), port: i32::from(address.port()) };
+    if let Some(found) = api.get_opt(name).await.context("read the Gateway")? {
+        if found.spec.endpoint != endpoint && is_ours(&found) {
+            let patch = json!({
+                "metadata": {"resourceVersion": found.metadata.resource_version},
+                "spec": {"endpoint": endpoint},
+            });
+            let how = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+            api.patch(name, &how, &Patch::Merge(&patch)).await.context("change the Gateway")?;
+        }
         return Ok(());
     }
     let spec = GatewaySpec {
-        endpoint: Endpoint { host: address.ip().to_string(), port: i32::from(address.port()) },
+        endpoint,
         heartbeat_timeout_seconds: 30,
         sessions_max: 10_000,
         ..Default::default()
@@ -43,6 +55,17 @@ pub async fn ensure_object(
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) => Err(error).context("make the Gateway"),
     }
+}
+
+/// Whether nobody else has set the endpoint.
+fn is_ours(gateway: &Gateway) -> bool {
+    let sets_endpoint = |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        fields.is_some_and(|fields| fields.pointer("/f:spec/f:endpoint").is_some())
+    };
+    let entries = gateway.metadata.managed_fields.iter().flatten();
+    let mut managers = entries.filter(sets_endpoint).map(|entry| entry.manager.as_deref());
+    managers.all(|manager| manager == Some(MANAGER))
 }
 
 /// What the gateway shows, from a key and its certificate.

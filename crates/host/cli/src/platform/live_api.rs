@@ -18,6 +18,11 @@ pub fn server_name(namespace: &str) -> String {
     format!("{SERVICE}.{namespace}.svc")
 }
 
+/// Names in the live API's certificate.
+pub fn names(namespace: &str) -> Vec<String> {
+    vec![server_name(namespace), "localhost".to_owned()]
+}
+
 /// Tells the cluster where the live API is, and with which authority to check it.
 pub async fn register(
     client: &kube::Client,

@@ -56,24 +56,14 @@ pub fn own_front_proxy(fleet: &Fleet) -> Result<FrontProxy> {
 }
 
 impl Parts {
-    /// Names in the certificate of the live API.
-    fn live_names(&self) -> Vec<String> {
-        vec![live_api::server_name(&self.namespace), "localhost".to_owned()]
-    }
-
-    /// Authority of the live API's certificate, in PEM.
-    pub fn live_ca_pem(&self) -> Result<String> {
-        Ok(self.fleet.live_server(&self.live_names(), now_s())?.ca_pem)
-    }
-
-    /// Starts the gateway.
+    /// Starts the gateway. Devices come once [`Self::enter`] has said where it is.
     pub async fn start_gateway(
         &self,
         settings: &Settings,
         front_proxy: FrontProxy,
     ) -> Result<wasmbed_gateway::Running> {
         let (name, namespace) = (settings.gateway.clone(), self.namespace.clone());
-        let live_names = self.live_names();
+        let live_names = live_api::names(&self.namespace);
         let device_identity =
             gateway::follow(Arc::clone(&self.fleet), self.shutdown.clone(), move |fleet| {
                 Ok(fleet.gateway(&name, &namespace, now_s())?)
@@ -99,12 +89,14 @@ impl Parts {
             limits: wasmbed_gateway::Limits::default(),
         };
         let (client, images) = (self.client.clone(), Arc::clone(&self.images));
-        let running = wasmbed_gateway::start(config, client, images, self.shutdown.clone())
+        wasmbed_gateway::start(config, client, images, self.shutdown.clone())
             .await
-            .context("start the gateway")?;
-        let address = running.device_address;
-        gateway::ensure_object(&self.client, &self.namespace, &settings.gateway, address).await?;
-        Ok(running)
+            .context("start the gateway")
+    }
+
+    /// Has the Gateway's object say where devices connect.
+    pub async fn enter(&self, settings: &Settings, address: SocketAddr) -> Result<()> {
+        gateway::ensure_object(&self.client, &self.namespace, &settings.gateway, address).await
     }
 }
 
@@ -121,11 +113,12 @@ impl Parts {
         Ok(async move { Ok(wasmbed_controllers::run(config, client, shutdown).await?) })
     }
 
-    /// The QEMU manager, ready to be run.
+    /// The QEMU manager, ready to be run. Without an address of the gateway, boards connect where
+    /// its object says.
     pub fn qemu(
         &self,
         settings: &Settings,
-        gateway: SocketAddr,
+        gateway: Option<SocketAddr>,
     ) -> Result<impl Future<Output = Result<()>> + Send + 'static> {
         let config = wasmbed_qemu::Config {
             data_directory: self.data.join("boards"),
@@ -133,7 +126,7 @@ impl Parts {
             firmware: firmware(&settings.boards.clone().unwrap_or_else(default_boards)),
             ca_pins: self.fleet.ca_pins(),
             signer_pins: self.fleet.signer_pins(),
-            gateway_address: Some(gateway.to_string()),
+            gateway_address: gateway.map(|address| address.to_string()),
             captures: settings.capture,
         };
         let (client, shutdown) = (self.client.clone(), self.shutdown.clone());

@@ -1,73 +1,101 @@
 //! `wasmbed serve ROLE`: one role in this process, as in a pod.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
 
 use super::data_dir::DataDir;
 use super::parts::{self, Parts};
-use super::{NAMESPACE, cluster, embedded, signals};
+use super::{NAMESPACE, cluster, embedded, live_backend, patience, signals};
 use crate::arguments::{Role, Scope, Serve};
-use crate::client::{connect, state_directory};
+use crate::client::state_directory;
 
 /// Runs one role until it is told to stop.
 pub async fn run(scope: &Scope, serve: &Serve) -> Result<ExitCode> {
     super::log::start();
     let shutdown = signals::shutdown()?;
     let folder = serve.settings.data_dir.clone().unwrap_or_else(state_directory);
-    let data = DataDir::open_shared(&folder)?;
+    let data = DataDir::open_shared(&folder, &lock_name(serve))?;
+    let namespace = scope.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
     if serve.role == Role::Apiserver {
-        let server = embedded::start(&data, serve.api_address).await?;
-        println!("ready: https://{}", server.addr());
-        shutdown.cancelled().await;
-        server.stop().await;
+        serve_api(&data, serve, &namespace, &shutdown).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let connection = connect(scope).await?;
-    let namespace = scope.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
-    let fleet = parts::fleet(&data)?;
+    let own = serve.settings.data_dir.as_deref();
+    let Some(client) = patience::api_server(scope, own, &shutdown).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let parts = Parts {
-        fleet: Arc::clone(&fleet),
+        fleet: parts::fleet(&data)?,
         images: parts::images(&data)?,
-        client: connection.client.clone(),
+        client,
         namespace,
-        shutdown: shutdown.clone(),
+        shutdown,
         data,
     };
     match serve.role {
         Role::Apiserver => {}
-        Role::Gateway => {
-            let front_proxy = cluster::front_proxy(&connection.client)
-                .await
-                .or_else(|_| parts::own_front_proxy(&fleet))?;
-            let running = parts.start_gateway(&serve.settings, front_proxy).await?;
-            println!("ready: {}", running.device_address);
-            running.stopped().await;
-        }
+        Role::Gateway => serve_gateway(&parts, serve).await?,
         Role::Controllers => {
+            let controllers = parts.controllers()?;
             println!("ready");
-            parts.controllers()?.await?;
+            controllers.await?;
         }
         Role::Qemu => {
-            let gateway = gateway_address(&parts, serve).await?;
+            // Where devices connect is written in the Gateway, and may change.
+            let manager = parts.qemu(&serve.settings, None)?;
             println!("ready");
-            parts.qemu(&serve.settings, gateway)?.await?;
+            manager.await?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the gateway of this namespace listens, as its object says.
-async fn gateway_address(parts: &Parts, serve: &Serve) -> Result<std::net::SocketAddr> {
-    let api: kube::Api<wasmbed_crds::Gateway> =
-        kube::Api::namespaced(parts.client.clone(), &parts.namespace);
-    let name = &serve.settings.gateway;
-    let object = api.get(name).await.with_context(|| format!("read the Gateway {name}"))?;
-    let endpoint = object.spec.endpoint;
-    let text = format!("{}:{}", endpoint.host, endpoint.port);
-    match text.parse() {
-        Ok(address) => Ok(address),
-        Err(_) => bail!("the endpoint of the Gateway {name}, {text}, is not an address and a port"),
+/// What a second process of the same role finds taken.
+fn lock_name(serve: &Serve) -> String {
+    match serve.role {
+        Role::Apiserver => "apiserver".to_owned(),
+        Role::Gateway => format!("gateway-{}", serve.settings.gateway),
+        Role::Controllers => "controllers".to_owned(),
+        Role::Qemu => "qemu".to_owned(),
     }
+}
+
+async fn serve_api(
+    data: &DataDir,
+    serve: &Serve,
+    namespace: &str,
+    shutdown: &CancellationToken,
+) -> Result<()> {
+    let fleet = parts::fleet(data)?;
+    let server = embedded::start(data, serve.api_address).await?;
+    println!("ready: https://{}", server.addr());
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = live_backend::follow(&server, &fleet, namespace, &serve.settings.gateway) => {}
+    }
+    server.stop().await;
+    Ok(())
+}
+
+async fn serve_gateway(parts: &Parts, serve: &Serve) -> Result<()> {
+    let (settings, shutdown) = (&serve.settings, &parts.shutdown);
+    let found = patience::until("waiting to learn who forwards requests", shutdown, || async {
+        match cluster::front_proxy(&parts.client).await? {
+            Some(found) => Ok(found),
+            None => parts::own_front_proxy(&parts.fleet),
+        }
+    });
+    let Some(front_proxy) = found.await? else { return Ok(()) };
+    let running = parts.start_gateway(settings, front_proxy).await?;
+    let address = running.device_address;
+    let entered = patience::until("waiting to write the Gateway", shutdown, || {
+        parts.enter(settings, address)
+    });
+    if entered.await?.is_some() {
+        println!("ready: {address}");
+    }
+    running.stopped().await;
+    Ok(())
 }

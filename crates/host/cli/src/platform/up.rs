@@ -8,12 +8,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wasmbed_apiserver::AggregatedApi;
 
 use super::cluster::{self, FrontProxy};
 use super::data_dir::DataDir;
 use super::parts::{self, Parts};
-use super::{NAMESPACE, embedded, live_api, now_s, signals};
+use super::{NAMESPACE, embedded, live_api, live_backend, signals};
 use crate::arguments::{Scope, Up};
 use crate::client::state_directory;
 
@@ -68,27 +67,20 @@ impl Plane {
     async fn front_proxy(&self, parts: &Parts) -> Result<FrontProxy> {
         match self.embedded {
             Some(_) => parts::own_front_proxy(&parts.fleet),
-            None => cluster::front_proxy(&self.client).await,
+            None => cluster::front_proxy(&self.client).await?.context(
+                "the cluster's API server forwards no requests: it has no front-proxy authority",
+            ),
         }
     }
 
     /// Lets the API server forward the live group to the gateway.
     async fn forward_live(&self, parts: &Parts, address: SocketAddr) -> Result<()> {
-        let ca_pem = parts.live_ca_pem()?;
-        let Some(server) = &self.embedded else {
-            return live_api::register(&self.client, &parts.namespace, address, &ca_pem).await;
-        };
-        let proxy = parts.fleet.front_proxy(now_s())?;
-        server.set_aggregated(&[AggregatedApi {
-            group: wasmbed_crds::LIVE_GROUP.to_owned(),
-            version: wasmbed_crds::VERSION.to_owned(),
-            url: format!("https://{address}"),
-            ca_pem,
-            server_name: live_api::server_name(&parts.namespace),
-            client_cert_pem: proxy.client.certificate().pem.clone(),
-            client_key_pem: proxy.client.key_pem().to_string(),
-        }])?;
-        Ok(())
+        let namespace = &parts.namespace;
+        let api = live_backend::aggregated(&parts.fleet, namespace, &address.to_string())?;
+        match &self.embedded {
+            Some(server) => Ok(server.set_aggregated(&[api])?),
+            None => live_api::register(&self.client, namespace, address, &api.ca_pem).await,
+        }
     }
 }
 
@@ -96,13 +88,14 @@ impl Plane {
 async fn serve(parts: &Parts, plane: &Plane, up: &Up, start: Instant) -> Result<()> {
     let front_proxy = plane.front_proxy(parts).await?;
     let gateway = parts.start_gateway(&up.settings, front_proxy).await?;
+    parts.enter(&up.settings, gateway.device_address).await?;
     let live = gateway.live_address.context("the gateway serves no live API")?;
     plane.forward_live(parts, live).await?;
     let tasks = TaskTracker::new();
     let (failed, mut failures) = tokio::sync::mpsc::channel(2);
     let roles = [
         ("controllers", tasks.spawn(parts.controllers()?)),
-        ("QEMU manager", tasks.spawn(parts.qemu(&up.settings, gateway.device_address)?)),
+        ("QEMU manager", tasks.spawn(parts.qemu(&up.settings, Some(gateway.device_address))?)),
     ];
     for (name, role) in roles {
         let failed = failed.clone();
