@@ -9,6 +9,7 @@ use crate::arguments::{Apply, Scope};
 use crate::client::{Connection, connect};
 use crate::documents::{self, Document};
 use crate::get::fetch;
+use crate::output::outln;
 
 /// Name under which the server remembers which fields this command owns.
 const FIELD_MANAGER: &str = "wasmbed-cli";
@@ -21,7 +22,7 @@ pub async fn run(scope: &Scope, apply: &Apply) -> Result<ExitCode> {
     for document in &documents {
         let name = document.kind.object_name(&document.name);
         match apply_one(&connection, scope, apply, document).await {
-            Ok(what) => println!("{name} {what}"),
+            Ok(what) => outln!("{name} {what}"),
             Err(error) => {
                 let error = error.context(format!("apply {name}"));
                 eprintln!("{}", crate::output::error_text(&error));

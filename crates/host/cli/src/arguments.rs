@@ -1,5 +1,6 @@
 //! The command line, as kubectl's users expect it.
 
+use std::io::Write;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
@@ -224,9 +225,10 @@ pub struct Completion {
 
 impl Completion {
     /// Writes the script to standard output.
-    pub fn print(&self) {
-        let mut command = Arguments::command();
-        clap_complete::generate(self.shell, &mut command, "wasmbed", &mut std::io::stdout());
+    pub fn print(&self) -> std::io::Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Arguments::command(), "wasmbed", &mut script);
+        std::io::stdout().write_all(&script)
     }
 }
 

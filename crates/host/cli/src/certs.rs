@@ -11,6 +11,7 @@ use wasmbed_pki::{DirectoryStore, Entry, Fleet, Rotation};
 
 use crate::arguments::{Certs, CertsCommand, GatewayName, Rotatable};
 use crate::client::state_directory;
+use crate::output::{out, outln};
 use crate::platform::now_s;
 use crate::table::Table;
 
@@ -39,7 +40,7 @@ fn list(fleet: &Fleet, output: Option<&str>) -> Result<ExitCode> {
         None => {
             let mut table = Table::new(["Name", "For", "Until", "Days left", "Key (SHA-256)"]);
             entries.iter().for_each(|entry| table.row(row(entry)));
-            print!("{}", table.text(true, &mut Vec::new()));
+            out!("{}", table.text(true, &mut Vec::new()));
         }
         Some("json") => {
             let items: Vec<_> = entries
@@ -53,7 +54,7 @@ fn list(fleet: &Fleet, output: Option<&str>) -> Result<ExitCode> {
                     })
                 })
                 .collect();
-            println!("{}", serde_json::to_string_pretty(&items)?);
+            outln!("{}", serde_json::to_string_pretty(&items)?);
         }
         Some(other) => bail!("unknown output format {other:?}; there is: json"),
     }
@@ -78,7 +79,7 @@ fn time(seconds: i64) -> String {
 fn issue(fleet: &Fleet, name: &GatewayName) -> Result<ExitCode> {
     let identity = fleet.gateway(&name.gateway, &name.namespace, now_s())?;
     let until = time(identity.certificate().not_after_s);
-    println!("gateway {}.{} has a certificate until {until}", name.gateway, name.namespace);
+    outln!("gateway {}.{} has a certificate until {until}", name.gateway, name.namespace);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -92,6 +93,6 @@ fn rotate(fleet: &Fleet, what: Rotatable, name: &GatewayName) -> Result<ExitCode
     };
     let identity = fleet.rotate(rotation, now_s())?;
     let until = time(identity.certificate().not_after_s);
-    println!("rotated; the new certificate is valid until {until}");
+    outln!("rotated; the new certificate is valid until {until}");
     Ok(ExitCode::SUCCESS)
 }

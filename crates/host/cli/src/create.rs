@@ -14,6 +14,7 @@ use crate::arguments::{Create, CreateApplication, CreateWhat, Scope};
 use crate::client::connect;
 use crate::documents;
 use crate::output::{self, Format};
+use crate::output::{out, outln};
 
 /// Bytes of a module that a ConfigMap can hold: 1 MiB of object, less base64 and the rest.
 const MODULE_BYTES_MAX: usize = 700 * 1024;
@@ -26,12 +27,12 @@ pub async fn run(scope: &Scope, create: &Create) -> Result<ExitCode> {
         Format::Table { .. } => {}
         Format::Yaml => {
             for object in &objects {
-                print!("---\n{}", output::document(object, &Format::Yaml)?);
+                out!("---\n{}", output::document(object, &Format::Yaml)?);
             }
             return Ok(ExitCode::SUCCESS);
         }
         Format::Json => {
-            print!("{}", output::document(&output::list(objects), &Format::Json)?);
+            out!("{}", output::document(&output::list(objects), &Format::Json)?);
             return Ok(ExitCode::SUCCESS);
         }
         _ => bail!("output formats here: yaml, json"),
@@ -40,7 +41,7 @@ pub async fn run(scope: &Scope, create: &Create) -> Result<ExitCode> {
     for object in objects {
         let document = documents::document("the command line", object)?;
         let what = apply_value(&connection, &document, false, false).await?;
-        println!("{} {what}", document.kind.object_name(&document.name));
+        outln!("{} {what}", document.kind.object_name(&document.name));
     }
     Ok(ExitCode::SUCCESS)
 }

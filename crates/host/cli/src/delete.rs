@@ -10,6 +10,7 @@ use crate::arguments::{Delete, Scope};
 use crate::client::{Connection, connect};
 use crate::documents;
 use crate::kinds::{self, Kind};
+use crate::output::outln;
 use crate::wait::{State, parse_duration, until};
 
 /// Deletes what is named, and waits until it is gone.
@@ -45,7 +46,7 @@ pub async fn run(scope: &Scope, delete: &Delete) -> Result<ExitCode> {
         };
         match delete_one(&connection, kind, &name).await {
             Ok(()) => {
-                println!("{} deleted", kind.object_name(&name).replacen('/', " \"", 1) + "\"");
+                outln!("{} deleted", kind.object_name(&name).replacen('/', " \"", 1) + "\"");
                 gone.push((connection, kind, name));
             }
             Err(error) if delete.ignore_not_found && is_not_found(&error) => {}

@@ -9,6 +9,7 @@ use crate::arguments::{Describe, Scope};
 use crate::client::{Connection, connect};
 use crate::get::fetch;
 use crate::kinds::{self, Kind};
+use crate::output::{out, outln};
 use crate::table::{Table, labels};
 
 /// Describes each object named.
@@ -20,9 +21,9 @@ pub async fn run(scope: &Scope, describe: &Describe) -> Result<ExitCode> {
         let names = if names.is_empty() { all(&connection, kind).await? } else { names };
         for name in names {
             if !std::mem::take(&mut first) {
-                println!("\n");
+                outln!("\n");
             }
-            print!("{}", one(&connection, kind, &name).await?);
+            out!("{}", one(&connection, kind, &name).await?);
         }
     }
     if first {

@@ -9,6 +9,7 @@ use crate::arguments::{Doctor, Scope};
 use crate::client::{Connection, connect, state_directory};
 use crate::get::fetch;
 use crate::kinds::Kind;
+use crate::output::outln;
 use crate::platform::{default_boards, now_s};
 
 /// What a check found.
@@ -41,7 +42,7 @@ pub async fn run(scope: &Scope, doctor: &Doctor) -> Result<ExitCode> {
                     Verdict::Notice => '!',
                     Verdict::Bad => '✗',
                 };
-                println!("{sign} {:<14}{}", check.name, check.text);
+                outln!("{sign} {:<14}{}", check.name, check.text);
             }
         }
         Some("json") => {
@@ -52,7 +53,7 @@ pub async fn run(scope: &Scope, doctor: &Doctor) -> Result<ExitCode> {
                     json!({"name": check.name, "verdict": verdict, "text": check.text})
                 })
                 .collect();
-            println!("{}", serde_json::to_string_pretty(&rows)?);
+            outln!("{}", serde_json::to_string_pretty(&rows)?);
         }
         Some(other) => bail!("unknown output format {other:?}; there is: json"),
     }

@@ -11,6 +11,7 @@ use crate::arguments::{Get, Scope};
 use crate::client::{Connection, connect};
 use crate::kinds::{self, Kind};
 use crate::output::{self, Format};
+use crate::output::{out, outln};
 use crate::table;
 
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
@@ -129,10 +130,10 @@ async fn tables(
             if !table.is_empty() {
                 let head = !get.no_headers && !(printed && !names.is_empty());
                 if printed && names.is_empty() {
-                    println!();
+                    outln!("");
                     widths.clear();
                 }
-                print!("{}", table.text(head, &mut widths));
+                out!("{}", table.text(head, &mut widths));
                 printed = true;
             }
         }
@@ -188,7 +189,7 @@ async fn watch(
         }
         let with_namespace = get.all_namespaces && kind.namespaced;
         let table = table::from_server(&object, wide, with_namespace, get.show_labels);
-        print!("{}", table.text(std::mem::take(&mut head_is_due), &mut widths));
+        out!("{}", table.text(std::mem::take(&mut head_is_due), &mut widths));
         std::io::stdout().flush()?;
     }
     Ok(ExitCode::SUCCESS)
@@ -229,7 +230,7 @@ async fn objects(
     let single = wanted.len() == 1 && wanted.iter().all(|(_, names)| names.len() == 1);
     if let Format::Name = format {
         for (kind, object) in &found {
-            println!("{}", kind.object_name(object["metadata"]["name"].as_str().unwrap_or("")));
+            outln!("{}", kind.object_name(object["metadata"]["name"].as_str().unwrap_or("")));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -240,8 +241,8 @@ async fn objects(
         _ => output::list(items),
     };
     match format {
-        Format::JsonPath(template) => print!("{}", output::json_path(template, &value)?),
-        other => print!("{}", output::document(&value, other)?),
+        Format::JsonPath(template) => out!("{}", output::json_path(template, &value)?),
+        other => out!("{}", output::document(&value, other)?),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -66,9 +66,12 @@ impl Kind {
         if let Some(kind) = found {
             return Ok(*kind);
         }
-        let near = KINDS.iter().find(|kind| {
-            kind.plural.starts_with(name) || name.starts_with(&kind.kind.to_lowercase())
-        });
+        let near = KINDS
+            .iter()
+            .map(|kind| (distance(name, kind.plural).min(distance(name, &singular(kind))), kind))
+            .filter(|(distance, _)| *distance <= NEAR)
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, kind)| kind);
         let hint =
             near.map_or_else(String::new, |kind| format!("\nhint: did you mean {}?", kind.plural));
         let all: Vec<&str> = KINDS.iter().map(|kind| kind.plural).collect();
@@ -107,6 +110,27 @@ impl Kind {
             group => format!("{}.{group}/{name}", self.kind.to_lowercase()),
         }
     }
+}
+
+/// Edits between two words that are still likely to be a slip.
+const NEAR: usize = 2;
+
+fn singular(kind: &Kind) -> String {
+    kind.kind.to_lowercase()
+}
+
+/// Insertions, deletions and replacements that make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.bytes().enumerate() {
+            let cost = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// What `TYPE`, `TYPE NAME…`, `TYPE/NAME…` or `TYPE,TYPE` names: each type with its names.

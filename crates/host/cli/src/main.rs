@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
+        Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}", output::error_text(&error));
             ExitCode::FAILURE
@@ -65,7 +66,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Certs(certs) => certs::run(&certs),
         Command::Doctor(doctor) => doctor::run(&scope, &doctor).await,
         Command::Completion(completion) => {
-            completion.print();
+            completion.print()?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Version(version) => version::run(&scope, &version).await,

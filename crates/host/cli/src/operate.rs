@@ -10,6 +10,7 @@ use crate::arguments::{Scope, Target};
 use crate::client::{Connection, connect};
 use crate::get::fetch;
 use crate::kinds;
+use crate::output::outln;
 
 const LIVE: &str = "/apis/live.wasmbed.github.io/v1alpha1";
 
@@ -45,7 +46,7 @@ pub async fn restart(scope: &Scope, target: &Target) -> Result<ExitCode> {
     let path = kind.path(Some(&connection.namespace), Some(&name));
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     merge(&connection, &path, &json!({"spec": {"restartedAt": now}})).await?;
-    println!("{} restarted", kind.object_name(&name));
+    outln!("{} restarted", kind.object_name(&name));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,7 +78,7 @@ async fn command(
     if outcome != "Done" {
         bail!("device {device} answered: {outcome}");
     }
-    println!("device/{device} {done} ({} ms)", start.elapsed().as_millis());
+    outln!("device/{device} {done} ({} ms)", start.elapsed().as_millis());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,6 +88,6 @@ pub async fn counters(scope: &Scope, target: &Target) -> Result<ExitCode> {
     let device = device_of(&connection, &target.what).await?;
     let path = live_path(&connection, &device, "counters");
     let value = fetch(&connection.client, &path, "application/json").await?;
-    println!("{}", serde_json::to_string_pretty(&value)?);
+    outln!("{}", serde_json::to_string_pretty(&value)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! How results and errors are written.
 
+use std::io::Write;
+
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
@@ -17,6 +19,33 @@ pub fn error_text(error: &anyhow::Error) -> String {
     }
     text
 }
+
+/// Writes to standard output. A reader that has seen enough and left is not a fault; see `main`.
+pub fn write(text: std::fmt::Arguments<'_>) -> Result<()> {
+    std::io::stdout().write_fmt(text)?;
+    Ok(())
+}
+
+/// Whether the reader of standard output left, as `head` does.
+pub fn reader_left(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// `print!` that fails instead of panicking.
+macro_rules! out {
+    ($($text:tt)*) => { $crate::output::write(format_args!($($text)*))? };
+}
+
+/// `println!` that fails instead of panicking.
+macro_rules! outln {
+    ($($text:tt)*) => { $crate::output::write(format_args!("{}\n", format_args!($($text)*)))? };
+}
+
+pub(crate) use {out, outln};
 
 /// What `-o` asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -11,6 +11,7 @@ use wasmbed_wire::{Provisioning, PublicKey, Seq, Station, limits};
 
 use crate::arguments::Provision;
 use crate::certs;
+use crate::output::outln;
 
 /// Key of the provisioning record in the journal.
 const PROVISIONING: Key = Key::new(1);
@@ -41,11 +42,7 @@ pub fn run(provision: &Provision) -> Result<ExitCode> {
         )
     };
     store(provision, bytes)?;
-    println!(
-        "{} provisioned for gateway {name} at {}",
-        provision.flash.display(),
-        provision.address
-    );
+    outln!("{} provisioned for gateway {name} at {}", provision.flash.display(), provision.address);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::arguments::{Scope, Version};
 use crate::client::connect;
 use crate::get::fetch;
+use crate::output::outln;
 
 /// Prints this program's version, and the server's unless only the client was asked for.
 pub async fn run(scope: &Scope, version: &Version) -> Result<ExitCode> {
@@ -21,13 +22,13 @@ pub async fn run(scope: &Scope, version: &Version) -> Result<ExitCode> {
     match version.output.as_deref() {
         Some("json") => {
             let value = json!({"clientVersion": {"gitVersion": client}, "serverVersion": server});
-            println!("{}", serde_json::to_string_pretty(&value)?);
+            outln!("{}", serde_json::to_string_pretty(&value)?);
         }
         Some(other) => bail!("unknown output format {other:?}; there is: json"),
         None => {
-            println!("Client Version: v{client}");
+            outln!("Client Version: v{client}");
             if let Some(version) = server["gitVersion"].as_str() {
-                println!("Server Version: {version}");
+                outln!("Server Version: {version}");
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::client::{Connection, connect};
 use crate::get::fetch;
 use crate::kinds::{self, Kind};
 use crate::output;
+use crate::output::outln;
 
 /// What is waited for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -93,7 +94,7 @@ pub async fn run(scope: &Scope, wait: &Wait) -> Result<ExitCode> {
                 Ok(result) => result?,
                 Err(_) => bail!("timed out waiting for the condition on {text}"),
             }
-            println!("{text} {word}");
+            outln!("{text} {word}");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -25,7 +25,7 @@ fn every_form_of_kubectl_is_understood() {
     check("dev,app", "devices ;applications ");
     check("devices.wasmbed.github.io a", "devices a");
     check("devise", "no resource type");
-    check("deviceses", "did you mean devices");
+    check("devics", "did you mean devices");
     check("dev,app a", "names need one type");
     check("device/a b", "TYPE/NAME is used");
     println!("\ncases: 10");
