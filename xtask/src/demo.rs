@@ -3,7 +3,7 @@
 pub mod platform;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -79,7 +79,7 @@ fn folder(once: bool) -> PathBuf {
     }
 }
 
-fn show(platform: &Platform, board: &str, guests: &PathBuf, steps: &mut Steps) -> Result<()> {
+fn show(platform: &Platform, board: &str, guests: &Path, steps: &mut Steps) -> Result<()> {
     let manifest = serde_json::json!({
         "apiVersion": "wasmbed.github.io/v1alpha1", "kind": "VirtualDevice",
         "metadata": {"name": VIRTUAL_DEVICE}, "spec": {"board": board}});
@@ -153,7 +153,7 @@ fn prepared(platform: &Platform, revision: &str, status: &Value) -> Result<Strin
     ))
 }
 
-fn tear_down(platform: Platform, folder: &PathBuf, steps: &mut Steps) -> Result<()> {
+fn tear_down(platform: Platform, folder: &Path, steps: &mut Steps) -> Result<()> {
     let group = platform.processes();
     platform.stop()?;
     let left: Vec<String> =

@@ -34,6 +34,7 @@ pub fn findings() -> Result<Vec<String>> {
     }
     arrows::check(&mut findings)?;
     format_findings(&mut findings);
+    lint_findings(&mut findings);
     Ok(findings)
 }
 
@@ -68,4 +69,18 @@ fn format_findings(findings: &mut Vec<String>) {
                 .map(|line| format!("{}: not formatted", line.trim_start_matches(&root))),
         );
     }
+}
+
+/// Clippy's findings in everything that runs on the host, and in the firmware of each board.
+fn lint_findings(findings: &mut Vec<String>) {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root()).args(["clippy", "--quiet", "--workspace"]);
+    cargo.args(["--exclude", "wasmbed-firmware", "--message-format", "short"]);
+    let Ok(output) = cargo.output() else {
+        findings.push("cargo clippy is missing: rustup component add clippy".to_owned());
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines = text.lines().filter(|line| line.contains(": warning") || line.contains("error"));
+    findings.extend(lines.map(str::to_owned));
 }

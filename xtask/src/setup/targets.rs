@@ -22,7 +22,7 @@ enum Way {
 /// Finds or makes a way for every target.
 pub fn ensure(from_source: bool) -> Result<()> {
     let missing: Vec<&str> =
-        TARGETS.into_iter().filter(|target| from_source || matches!(way(target), Err(_))).collect();
+        TARGETS.into_iter().filter(|target| from_source || way(target).is_err()).collect();
     if missing.is_empty() {
         say(&format!("targets {}: present", TARGETS.join(", ")));
         return Ok(());

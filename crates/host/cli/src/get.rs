@@ -128,7 +128,7 @@ async fn tables(
             let with_namespace = get.all_namespaces && kind.namespaced;
             let table = table::from_server(&value, wide, with_namespace, get.show_labels);
             if !table.is_empty() {
-                let head = !get.no_headers && !(printed && !names.is_empty());
+                let head = !get.no_headers && (!printed || names.is_empty());
                 if printed && names.is_empty() {
                     outln!("");
                     widths.clear();
