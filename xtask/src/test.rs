@@ -188,6 +188,9 @@ fn cargo_test(arguments: &[&str], environment: &[(&str, std::ffi::OsString)]) ->
     let output = child.stdout.take().context("the tests have no output")?;
     for line in BufReader::new(output).split(b'\n') {
         counter.line(&String::from_utf8_lossy(&line?));
+        for notice in counter.take_notices() {
+            eprintln!("{notice}");
+        }
     }
     let status = child.wait()?;
     let mut counts = counter.counts();

@@ -36,6 +36,7 @@ impl fmt::Display for Counts {
 pub struct Counter {
     counts: Counts,
     failures: Vec<String>,
+    notices: Vec<String>,
     recent: Vec<String>,
     /// Functions of this binary that ended without trying anything: they did not pass.
     skipped_functions: u64,
@@ -51,7 +52,7 @@ impl Counter {
             // The function itself is counted by the summary line.
             self.counts.passed += count.saturating_sub(1);
         } else if let Some(why) = line.strip_prefix("skipped: ") {
-            eprintln!("skipped: {why}");
+            self.notices.push(format!("skipped: {why}"));
             self.counts.skipped += 1;
             self.skipped_functions += 1;
         } else if let Some(summary) = line.strip_prefix("test result: ") {
@@ -59,7 +60,7 @@ impl Counter {
         } else if line.starts_with("test ") && line.ends_with("FAILED") {
             self.failures.push(line.to_owned());
         } else if line.starts_with("figure: ") {
-            println!("{line}");
+            self.notices.push(line.to_owned());
         }
         self.recent.push(line.to_owned());
         if self.recent.len() > 4000 {
@@ -79,11 +80,14 @@ impl Counter {
         self.counts.failed += number("failed");
         self.counts.skipped += number("ignored");
         if number("failed") > 0 {
-            for line in &self.recent {
-                eprintln!("{line}");
-            }
+            self.notices.append(&mut self.recent);
         }
         self.recent.clear();
+    }
+
+    /// Lines that someone should see: what was skipped, figures, and the output of what failed.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 
     /// The sum so far.
