@@ -229,6 +229,16 @@ impl Board {
         }
     }
 
+    /// Connects it to another gateway, a `host:port`, from now on. The board itself goes on.
+    pub fn set_gateway(&self, gateway: &str) {
+        if let Some(cable) = &self.cable {
+            cable.set_gateway(gateway);
+        }
+        if let Some(uplink) = &self.uplink {
+            uplink.set_gateway(gateway);
+        }
+    }
+
     /// Where its files are.
     pub fn directory(&self) -> &Path {
         &self.directory

@@ -1,7 +1,7 @@
 //! The virtual cable of an Ethernet board: frames of one QEMU, a relay to one gateway, a capture.
 //!
 //! A board reaches its gateway through it and nothing else: the relay answers at one address and
-//! port, and dials one target. Loss and delay are not injected here yet.
+//! port, and dials one target at a time. Loss and delay are not injected here yet.
 
 mod capture;
 mod frames;
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::socket;
+use crate::{socket, upstream};
 
 use self::capture::Capture;
 use self::relay::Relay;
@@ -77,6 +77,7 @@ pub(crate) struct Counters {
 #[derive(Debug)]
 pub struct Cable {
     is_plugged: watch::Sender<bool>,
+    gateway: watch::Sender<String>,
     counters: Arc<Counters>,
     cancel: CancellationToken,
     task: AbortOnDropHandle<()>,
@@ -96,9 +97,10 @@ impl Cable {
         let (is_plugged, plugged) = watch::channel(config.is_plugged);
         let wire = Wire::new(capture, config.is_plugged, Arc::clone(&counters));
         let cancel = CancellationToken::new();
-        let relay = Relay::new(wire, config.gateway, Arc::clone(&counters));
+        let (gateway, dialled) = watch::channel(config.gateway);
+        let relay = Relay::new(wire, dialled, Arc::clone(&counters));
         let task = tokio::spawn(relay.run(listener, plugged, cancel.clone()));
-        Ok(Self { is_plugged, counters, cancel, task: AbortOnDropHandle::new(task) })
+        Ok(Self { is_plugged, gateway, counters, cancel, task: AbortOnDropHandle::new(task) })
     }
 
     /// Plugs the cable in or out. While it is out every frame is lost, both ways.
@@ -106,6 +108,11 @@ impl Cable {
         // Told again what it is already, a line must not lose its session.
         self.is_plugged
             .send_if_modified(|before| std::mem::replace(before, is_plugged) != is_plugged);
+    }
+
+    /// Has the relay dial another `host:port` from now on. A session with the former gateway ends.
+    pub fn set_gateway(&self, gateway: &str) {
+        upstream::redirect(&self.gateway, gateway);
     }
 
     /// What has passed so far.

@@ -14,8 +14,8 @@ use wasmbed_link::uplink::{CloseReason, Host, HostEvent};
 
 use crate::console::Console;
 use crate::limits::UPLINK_READ_BYTES;
-use crate::socket;
 use crate::upstream::Upstream;
+use crate::{socket, upstream};
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +35,7 @@ pub struct UplinkConfig {
 #[derive(Debug)]
 pub struct Uplink {
     is_plugged: watch::Sender<bool>,
+    gateway: watch::Sender<String>,
     connections: watch::Receiver<u64>,
     cancel: CancellationToken,
     task: AbortOnDropHandle<()>,
@@ -52,9 +53,10 @@ impl Uplink {
         let (is_plugged, plugged) = watch::channel(config.is_plugged);
         let (accepted, connections) = watch::channel(0);
         let cancel = CancellationToken::new();
+        let (gateway, dialled) = watch::channel(config.gateway);
         let bridge = Bridge {
             console,
-            gateway: config.gateway,
+            gateway: dialled,
             is_plugged: config.is_plugged,
             host: Host::new(),
             line: None,
@@ -64,7 +66,7 @@ impl Uplink {
             upstream: Upstream::None,
         };
         let task = tokio::spawn(bridge.run(listener, plugged, accepted, cancel.clone()));
-        Ok(Self { is_plugged, connections, cancel, task: AbortOnDropHandle::new(task) })
+        Ok(Self { is_plugged, gateway, connections, cancel, task: AbortOnDropHandle::new(task) })
     }
 
     /// Plugs the line in or out. While it is out every byte is lost, both ways.
@@ -72,6 +74,11 @@ impl Uplink {
         // Told again what it is already, a line must not lose its session.
         self.is_plugged
             .send_if_modified(|before| std::mem::replace(before, is_plugged) != is_plugged);
+    }
+
+    /// Has the bridge dial another `host:port` from now on. A session with the former gateway ends.
+    pub fn set_gateway(&self, gateway: &str) {
+        upstream::redirect(&self.gateway, gateway);
     }
 
     /// Connections of QEMU so far.
@@ -96,7 +103,7 @@ impl Uplink {
 
 struct Bridge {
     console: Console,
-    gateway: String,
+    gateway: watch::Receiver<String>,
     is_plugged: bool,
     host: Host,
     line: Option<UnixStream>,
@@ -136,6 +143,12 @@ impl Bridge {
                     }
                     self.is_plugged = *plugged.borrow_and_update();
                     self.restart();
+                }
+                changed = self.gateway.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.close(CloseReason::ByPeer);
                 }
             }
         }
@@ -240,7 +253,7 @@ impl Bridge {
                 // What was meant for the former session must not reach this one.
                 self.to_line.clear();
                 self.hang_up();
-                self.upstream = Upstream::dial(&self.gateway);
+                self.upstream = Upstream::dial(&self.gateway.borrow_and_update());
             }
             Some(HostEvent::Closed | HostEvent::Lost) => self.hang_up(),
         }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::limits::GATEWAY_CONNECT_TIMEOUT;
@@ -62,6 +63,17 @@ impl Upstream {
             }
         }
     }
+}
+
+/// Names another gateway, if it is another one: told the same again, no session must end.
+pub(crate) fn redirect(gateway: &watch::Sender<String>, next: &str) {
+    gateway.send_if_modified(|before| {
+        let is_other = before != next;
+        if is_other {
+            next.clone_into(before);
+        }
+        is_other
+    });
 }
 
 async fn connect(gateway: String) -> io::Result<TcpStream> {

@@ -40,13 +40,17 @@ pub(super) struct Relay {
     listening: SocketHandle,
     active: Option<SocketHandle>,
     upstream: Upstream,
-    gateway: String,
+    gateway: watch::Receiver<String>,
     counters: Arc<Counters>,
     started: HostInstant,
 }
 
 impl Relay {
-    pub(super) fn new(mut wire: Wire, gateway: String, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        mut wire: Wire,
+        gateway: watch::Receiver<String>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let mut config = Config::new(HardwareAddress::Ethernet(RELAY_MAC));
         config.random_seed = RandomState::new().build_hasher().finish();
         let mut interface = Interface::new(config, &mut wire, Instant::ZERO);
@@ -124,6 +128,12 @@ impl Relay {
                     }
                     self.wire.set_plugged(*plugged.borrow_and_update());
                 }
+                changed = self.gateway.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.hang_up();
+                }
             }
         }
     }
@@ -176,7 +186,7 @@ impl Relay {
             self.hang_up();
             self.active = newest;
             self.counters.connections.fetch_add(1, Ordering::Relaxed);
-            self.upstream = Upstream::dial(&self.gateway);
+            self.upstream = Upstream::dial(&self.gateway.borrow_and_update());
         }
         if let Some(active) = self.active
             && (matches!(self.upstream, Upstream::Failed)

@@ -218,6 +218,25 @@ async fn an_unreachable_gateway_is_a_refused_connection() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_has_moved_is_reached_where_it_is_now() {
+    let bench = lay(|_| ()).await;
+    let mut station = Station::new(&bench.socket, 6).await;
+    let handle = station.connect(RELAY_ADDRESS, RELAY_PORT, 46_000);
+    assert!(station.connected(handle).await);
+    let _former = bench.gateway.accept().await.unwrap();
+    let next = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let same = bench.gateway.local_addr().unwrap().to_string();
+    bench.cable.set_gateway(&same);
+    bench.cable.set_gateway(&next.local_addr().unwrap().to_string());
+    let ended = |station: &mut Station| station.socket(handle).state() == State::Closed;
+    assert!(station.work(PATIENCE, ended).await, "the session with the former gateway ends");
+    tokio::spawn(async move { echo_back(next.accept().await.unwrap().0).await });
+    let handle = station.connect(RELAY_ADDRESS, RELAY_PORT, 46_001);
+    assert!(station.echo(handle, b"moved").await == b"moved");
+    println!("\ncases: 2\n");
+}
+
+#[tokio::test]
 async fn a_gateway_that_ends_the_connection_ends_it_for_the_board() {
     let bench = lay(|_| ()).await;
     let mut station = Station::new(&bench.socket, 4).await;

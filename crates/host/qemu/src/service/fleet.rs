@@ -8,15 +8,8 @@ use wasmbed_crds::VirtualDeviceStatus;
 
 use crate::board::{Board, BoardStatus};
 
-/// What a board is wired to and cannot change while it runs.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Wired {
-    pub(super) gateway: String,
-}
-
 struct Entry {
     board: Board,
-    wired: Wired,
     /// Reports each change of the board's status.
     _reporter: AbortOnDropHandle<()>,
 }
@@ -40,22 +33,16 @@ impl Fleet {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How the board fares, and what it is wired to; nothing if it does not run.
-    pub(super) fn status(&self, uid: &str) -> Option<(BoardStatus, Wired)> {
+    /// How the board fares; nothing if it does not run.
+    pub(super) fn status(&self, uid: &str) -> Option<BoardStatus> {
         let entries = self.entries();
         let entry = entries.get(uid)?;
         let status = entry.board.status().borrow().clone();
-        Some((status, entry.wired.clone()))
+        Some(status)
     }
 
-    pub(super) fn insert(
-        &self,
-        uid: &str,
-        board: Board,
-        wired: Wired,
-        reporter: AbortOnDropHandle<()>,
-    ) {
-        let entry = Entry { board, wired, _reporter: reporter };
+    pub(super) fn insert(&self, uid: &str, board: Board, reporter: AbortOnDropHandle<()>) {
+        let entry = Entry { board, _reporter: reporter };
         self.entries().insert(uid.into(), entry);
     }
 
@@ -63,6 +50,13 @@ impl Fleet {
     pub(super) fn set_plugged(&self, uid: &str, is_plugged: bool) {
         if let Some(entry) = self.entries().get(uid) {
             entry.board.set_plugged(is_plugged);
+        }
+    }
+
+    /// Connects a board to the gateway at an address. It notices a session that ends, no more.
+    pub(super) fn set_gateway(&self, uid: &str, gateway: &str) {
+        if let Some(entry) = self.entries().get(uid) {
+            entry.board.set_gateway(gateway);
         }
     }
 

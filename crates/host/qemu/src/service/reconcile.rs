@@ -17,7 +17,6 @@ use wasmbed_crds::virtual_device::{Cable, Power};
 use wasmbed_crds::{Gateway, VirtualDevice};
 use wasmbed_model::condition::reasons;
 
-use super::fleet::Wired;
 use super::status::{self, Outcome};
 use super::{Context, RETRY_DELAY, ReconcileError, enrolment};
 use crate::board::{Board, BoardConfig};
@@ -88,20 +87,17 @@ async fn apply(context: &Arc<Context>, device: &VirtualDevice) -> Result<Action,
             return Ok(Action::requeue(RETRY_DELAY));
         }
     };
-    let wired = Wired { gateway: plan.gateway_address.clone() };
-    if context.fleet.status(&uid).is_some_and(|(_, current)| current != wired) {
-        context.fleet.stop(&uid).await;
-    }
     if context.fleet.status(&uid).is_none() {
-        start(context, device, &uid, &plan, wired).await?;
+        start(context, device, &uid, &plan).await?;
     }
+    context.fleet.set_gateway(&uid, &plan.gateway_address);
     context.fleet.set_plugged(&uid, device.spec.cable == Cable::In);
     status::write(context, device, || outcome(context, &uid), enrolled).await?;
     Ok(Action::await_change())
 }
 
 fn outcome(context: &Context, uid: &str) -> Option<Outcome> {
-    context.fleet.status(uid).map(|(status, _)| Outcome::Board(Box::new(status)))
+    context.fleet.status(uid).map(|status| Outcome::Board(Box::new(status)))
 }
 
 async fn plan(
@@ -162,7 +158,6 @@ async fn start(
     device: &VirtualDevice,
     uid: &str,
     plan: &Plan,
-    wired: Wired,
 ) -> Result<(), ReconcileError> {
     let directory = directory(context, uid);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
@@ -188,7 +183,7 @@ async fn start(
     enrolment::forget_token(&directory)?;
     let board = Board::start(config).await?;
     let reporter = report_changes(Arc::clone(context), ObjectRef::from_obj(device), &board);
-    context.fleet.insert(uid, board, wired, reporter);
+    context.fleet.insert(uid, board, reporter);
     Ok(())
 }
 

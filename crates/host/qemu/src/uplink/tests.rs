@@ -152,6 +152,24 @@ async fn a_gateway_that_ends_or_is_not_there_is_told() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_has_moved_is_reached_where_it_is_now() {
+    let bench = lay().await;
+    let stream = UnixStream::connect(&bench.socket).await.unwrap();
+    let mut station = Station::on(stream, 1);
+    station.start().await;
+    assert_eq!(station.event().await, Ok(()));
+    let _former = bench.gateway.accept().await.unwrap();
+    let next = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    bench.uplink.set_gateway(&bench.gateway.local_addr().unwrap().to_string());
+    bench.uplink.set_gateway(&next.local_addr().unwrap().to_string());
+    assert_eq!(station.event().await, Err(Some(CloseReason::ByPeer)));
+    station.start().await;
+    assert_eq!(station.event().await, Ok(()));
+    next.accept().await.unwrap();
+    println!("\ncases: 2\n");
+}
+
+#[tokio::test]
 async fn the_console_is_logged_before_and_beside_a_session() {
     let bench = lay().await;
     let mut lines = bench.console.follow();
