@@ -15,7 +15,20 @@ pub struct Platform {
     child: Child,
     folder: PathBuf,
     kubeconfig: PathBuf,
+    launch: Launch,
+}
+
+/// Which binary is started as `wasmbed up`, and with what besides its folders.
+struct Launch {
+    binary: PathBuf,
     arguments: Vec<String>,
+    key_log: Option<PathBuf>,
+}
+
+impl Launch {
+    fn with(arguments: Vec<String>) -> Self {
+        Self { binary: path("WASMBED_BIN"), arguments, key_log: None }
+    }
 }
 
 /// The path that the test runner gives under this name.
@@ -48,7 +61,23 @@ impl Platform {
         let folder = std::env::temp_dir().join(format!("wasmbed-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let kubeconfig = folder.join("kubeconfig");
-        Self::start_in(folder, kubeconfig, Vec::new())
+        Self::start_in(folder, kubeconfig, Launch::with(Vec::new()))
+    }
+
+    /// Starts a platform that captures its cables, with a gateway that writes a key log.
+    ///
+    /// # Panics
+    /// If it does not become ready; its log is part of the message.
+    pub fn start_recorded(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("wasmbed-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let kubeconfig = folder.join("kubeconfig");
+        let launch = Launch {
+            binary: path("WASMBED_BIN_KEYLOG"),
+            arguments: vec!["--capture".to_owned()],
+            key_log: Some(folder.join("secrets.txt")),
+        };
+        Self::start_in(folder, kubeconfig, launch)
     }
 
     /// Starts a platform on a cluster.
@@ -59,20 +88,20 @@ impl Platform {
         let folder = std::env::temp_dir().join(format!("wasmbed-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let arguments = vec!["--kubeconfig".to_owned(), kubeconfig.display().to_string()];
-        Self::start_in(folder, kubeconfig.to_owned(), arguments)
+        Self::start_in(folder, kubeconfig.to_owned(), Launch::with(arguments))
     }
 
-    fn start_in(folder: PathBuf, kubeconfig: PathBuf, arguments: Vec<String>) -> Self {
+    fn start_in(folder: PathBuf, kubeconfig: PathBuf, launch: Launch) -> Self {
         std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{error}"));
-        let child = spawn(&folder, &arguments);
-        Self { child, folder, kubeconfig, arguments }
+        let child = spawn(&folder, &launch);
+        Self { child, folder, kubeconfig, launch }
     }
 
     /// Kills the platform as the kernel would, and starts it again on the same folder.
     pub fn kill_and_restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.child = spawn(&self.folder, &self.arguments);
+        self.child = spawn(&self.folder, &self.launch);
     }
 
     /// Folder of everything the platform keeps.
@@ -202,7 +231,7 @@ impl Platform {
     pub fn restart_after(&mut self, change: impl Fn(&Path)) {
         terminate(&mut self.child);
         change(&self.folder);
-        self.child = spawn(&self.folder, &self.arguments);
+        self.child = spawn(&self.folder, &self.launch);
     }
 
     /// Follows a device's log until a line satisfies `wanted`, and returns that line.
@@ -265,6 +294,22 @@ impl Platform {
     pub fn stop(mut self) -> bool {
         terminate(&mut self.child)
     }
+
+    /// Ends a recorded platform: the capture of one VirtualDevice's cable, and the key log.
+    ///
+    /// # Panics
+    /// If it does not end well, or one of the two files cannot be read.
+    #[track_caller]
+    pub fn stop_and_take_recording(mut self, uid: &str) -> (Vec<u8>, String) {
+        assert!(terminate(&mut self.child), "a platform ends well when it is asked to");
+        let capture = self.folder.join("boards").join(uid).join("wire.pcap");
+        let key_log = self.launch.key_log.clone().unwrap_or_default();
+        (
+            std::fs::read(&capture).unwrap_or_else(|e| panic!("{}: {e}", capture.display())),
+            std::fs::read_to_string(&key_log)
+                .unwrap_or_else(|e| panic!("{}: {e}", key_log.display())),
+        )
+    }
 }
 
 impl Drop for Platform {
@@ -290,16 +335,18 @@ fn terminate(child: &mut Child) -> bool {
     child.wait().is_ok_and(|status| status.success())
 }
 
-fn spawn(folder: &Path, arguments: &[String]) -> Child {
+fn spawn(folder: &Path, launch: &Launch) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(folder.join("up.log"))
         .unwrap_or_else(|error| panic!("{error}"));
-    let mut child = Command::new(path("WASMBED_BIN"))
+    let key_log = launch.key_log.iter().map(|path| ("SSLKEYLOGFILE", path));
+    let mut child = Command::new(&launch.binary)
+        .envs(key_log)
         .args(["up", "--data-dir"])
         .arg(folder)
-        .args(arguments)
+        .args(&launch.arguments)
         .arg("--boards")
         .arg(path("WASMBED_BOARDS"))
         .stdin(Stdio::null())

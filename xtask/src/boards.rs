@@ -78,7 +78,7 @@ fn copy_if_changed(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
         return Ok(());
     }
     let partial = to.with_extension("partial");
-    std::fs::write(&partial, bytes)?;
+    std::fs::copy(from, &partial)?;
     std::fs::rename(partial, to)?;
     Ok(())
 }
@@ -100,4 +100,20 @@ pub fn build_host() -> Result<PathBuf> {
     cargo.current_dir(paths::root()).args(["build", "--package", "wasmbed-cli"]);
     process::show(&mut cargo).context("the host binary")?;
     Ok(paths::wasmbed())
+}
+
+/// Builds the host binary that gives away the secrets of its sessions, for the test of the wire.
+///
+/// Only the two crates that the feature touches are built again; their result then has a name of
+/// its own, and the binary that users start is put back.
+pub fn build_host_with_key_log() -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root()).args(["build", "--package", "wasmbed-cli"]);
+    cargo.args(["--features", "keylog"]);
+    process::show(&mut cargo).context("the host binary with a key log")?;
+    let named = paths::wasmbed_with_key_log();
+    let copied = copy_if_changed(&paths::wasmbed(), &named);
+    build_host()?;
+    copied?;
+    Ok(named)
 }

@@ -34,3 +34,8 @@ pub fn guests() -> PathBuf {
 pub fn wasmbed() -> PathBuf {
     target().join("debug/wasmbed")
 }
+
+/// The `wasmbed` binary that writes a key log; only the test of the wire starts it.
+pub fn wasmbed_with_key_log() -> PathBuf {
+    target().join("debug/wasmbed-keylog")
+}

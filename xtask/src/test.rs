@@ -120,8 +120,12 @@ fn firmware_group(_: &str) -> Result<Counts> {
 
 fn e2e_group(board: &str) -> Result<Counts> {
     prepare_whole_system()?;
-    let arguments = ["--package", "wasmbed-tests", "--test", "e2e"];
-    cargo_test(&arguments, &[("WASMBED_TEST_BOARD", board.into())])
+    let recorded = boards::build_host_with_key_log()?;
+    let arguments = ["--package", "wasmbed-tests", "--lib", "--test", "e2e", "--test", "wire"];
+    cargo_test(
+        &arguments,
+        &[("WASMBED_TEST_BOARD", board.into()), ("WASMBED_BIN_KEYLOG", recorded.into_os_string())],
+    )
 }
 
 fn kubernetes_group(board: &str) -> Result<Counts> {

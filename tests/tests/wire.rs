@@ -1,0 +1,329 @@
+//! What stands on the cable: a capture of it, first as anyone sees it, then decrypted with the key
+//! log of a gateway that was built for this test.
+
+use std::collections::HashSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use wasmbed_tests::capture;
+use wasmbed_tests::conversation::{self, Message, Said};
+use wasmbed_tests::modules;
+use wasmbed_tests::platform::{Platform, board, path};
+use wasmbed_tests::tls_records::{self, FINISHED, Handshake, KeyLog, Session};
+use wasmbed_wire::limits::CHUNK_BYTES_MAX;
+use wasmbed_wire::{DeviceMessage, GatewayMessage, GuestReason, ResetReason};
+
+/// Handshake types.
+///
+/// # Source
+/// RFC 8446, section 4.
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const ENCRYPTED_EXTENSIONS: u8 = 8;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const CERTIFICATE_VERIFY: u8 = 15;
+/// Cipher suite TLS_CHACHA20_POLY1305_SHA256.
+///
+/// # Source
+/// RFC 8446, appendix B.4.
+const CHACHA20_POLY1305_SHA256: [u8; 2] = [0x13, 0x03];
+/// Alert "close_notify" at level "warning".
+///
+/// # Source
+/// RFC 8446, section 6.
+const CLOSE_NOTIFY: [u8; 2] = [1, 0];
+/// DER of an Ed25519 SubjectPublicKeyInfo up to the key itself.
+///
+/// # Source
+/// RFC 8410, "Examples", section 10.1.
+const ED25519_SPKI_PREFIX: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// Bytes of a record of the small class, header included.
+const RECORD_BYTES_MAX: usize = 512;
+
+/// Assertions that held.
+#[derive(Default)]
+struct Cases(u32);
+
+impl Cases {
+    #[track_caller]
+    fn holds(&mut self, condition: bool, what: &str) {
+        assert!(condition, "{what}");
+        self.0 += 1;
+    }
+
+    #[track_caller]
+    fn equal<T: std::fmt::Debug + PartialEq>(&mut self, found: T, expected: T, what: &str) {
+        assert_eq!(found, expected, "{what}");
+        self.0 += 1;
+    }
+}
+
+/// What the API server says about the run, to compare with what stands on the cable.
+struct Known {
+    public_key: Vec<u8>,
+    token_digest: String,
+    application: String,
+    image_digest: String,
+    device: String,
+    log_line: String,
+}
+
+/// Boots a board, deploys the guest `hello`, reads a line of it, and ends the platform.
+fn record() -> (Vec<u8>, String, Known) {
+    let platform = Platform::start_recorded("wire");
+    let device = platform.boot("board");
+    let module = std::fs::read(path("WASMBED_GUESTS").join("hello.wasm"));
+    let module = module.unwrap_or_else(|error| panic!("{error}"));
+    platform.apply(&modules::application("app", &module, &modules::digest(&module), "board"));
+    platform.wait("application/app", "condition=Ready");
+    let log_line = platform.log_line(&device, |line| line.contains("hello "));
+    let text = |what: &str, pointer: &str| {
+        let object = platform.get(what);
+        let found = object.pointer(pointer).and_then(serde_json::Value::as_str);
+        found.unwrap_or_else(|| panic!("{what} has no {pointer}: {object}")).to_owned()
+    };
+    let this = format!("device/{device}");
+    let public_key = text(&this, "/spec/publicKey");
+    let known = Known {
+        public_key: STANDARD.decode(public_key).unwrap_or_else(|error| panic!("{error}")),
+        token_digest: text("enrollment/vd-board", "/spec/tokenSha256"),
+        application: text("application/app", "/metadata/uid").replace('-', ""),
+        image_digest: text(&this, "/status/applications/0/imageDigest"),
+        device,
+        log_line,
+    };
+    let uid = text("virtualdevice/board", "/metadata/uid");
+    let (capture, key_log) = platform.stop_and_take_recording(&uid);
+    (capture, key_log, known)
+}
+
+#[test]
+fn a_capture_shows_encrypted_records_that_hold_exactly_the_expected_messages() {
+    if std::env::var_os("WASMBED_BIN_KEYLOG").is_none() {
+        println!("\nskipped: run by `cargo xtask test e2e`");
+        return;
+    }
+    let (file, key_log, known) = record();
+    let mut cases = Cases::default();
+    let capture = capture::parse(&file).unwrap_or_else(|why| panic!("{why}"));
+    cases.equal(capture.others, 0, "frames that are neither ARP nor TCP");
+    cases.equal(capture.connections.len(), 1, "connections of the board");
+    let connection = &capture.connections[0];
+    let has_gap = connection.sent.has_gap() || connection.received.has_gap();
+    cases.holds(!has_gap, "the capture holds every byte");
+
+    let log = KeyLog::parse(&key_log).unwrap_or_else(|why| panic!("{why}"));
+    let session = tls_records::decrypt(connection, &log).unwrap_or_else(|why| panic!("{why}"));
+    records(&mut cases, &session);
+    handshake(&mut cases, &session, &known);
+    let said = conversation::read(&session).unwrap_or_else(|why| panic!("{why}"));
+    let lines: Vec<String> = said.iter().map(Said::line).collect();
+    println!("{}", lines.join("\n"));
+    let image = image(&said);
+    order(&mut cases, &lines, image.len());
+    content(&mut cases, &said, &image, &known);
+    logs(&mut cases, &said, &known);
+    secrecy(&mut cases, &file, &said, &known);
+    println!("\ncases: {}", cases.0);
+}
+
+/// The form of the records on the wire. That all but the hellos are encrypted is a condition of
+/// `decrypt`.
+fn records(cases: &mut Cases, session: &Session) {
+    for (name, side) in [("device", &session.client), ("gateway", &session.server)] {
+        let largest = side.record_bytes.iter().copied().max().unwrap_or_default();
+        cases.holds(largest <= RECORD_BYTES_MAX, &format!("{name}: a record of {largest} bytes"));
+        cases.equal(side.rest_bytes, 0, &format!("{name}: bytes that are no whole record"));
+        let alerts_are_closing = side.alerts.iter().all(|alert| *alert == CLOSE_NOTIFY);
+        cases.holds(alerts_are_closing, &format!("{name}: alerts {:?}", side.alerts));
+    }
+    // Version, random and session id come before the cipher suite.
+    let hello = &session.server.hello.1;
+    let suite = hello.get(34).and_then(|length| hello.get(35 + usize::from(*length)..)?.get(..2));
+    cases.equal(suite, Some(&CHACHA20_POLY1305_SHA256[..]), "the cipher suite");
+    let extensions = &session.server.handshake[0].1;
+    let protocol = wasmbed_wire::ALPN_512.as_bytes();
+    let is_chosen = extensions.windows(protocol.len()).any(|part| part == protocol);
+    cases.holds(is_chosen, "the gateway chose the protocol");
+    cases.equal(session.client.hello.0, CLIENT_HELLO, "the first message of the device");
+    cases.equal(session.server.hello.0, SERVER_HELLO, "the first message of the gateway");
+}
+
+/// The handshake messages: which, in which order, and who the two say they are.
+fn handshake(cases: &mut Cases, session: &Session, known: &Known) {
+    let kinds = |messages: &[Handshake]| messages.iter().map(|(kind, _)| *kind).collect::<Vec<_>>();
+    let server = &session.server.handshake;
+    let expected =
+        [ENCRYPTED_EXTENSIONS, CERTIFICATE_REQUEST, CERTIFICATE, CERTIFICATE_VERIFY, FINISHED];
+    cases.equal(kinds(server), expected.to_vec(), "handshake messages of the gateway");
+    let client = &session.client.handshake;
+    let expected = [CERTIFICATE, CERTIFICATE_VERIFY, FINISHED];
+    cases.equal(kinds(client), expected.to_vec(), "handshake messages of the device");
+
+    // No context, one entry without extensions: the raw public key.
+    let spki = [&ED25519_SPKI_PREFIX[..], &known.public_key].concat();
+    cases.equal(spki.len(), 44, "bytes of the raw public key");
+    let certificate = [&[0, 0, 0, 49, 0, 0, 44][..], &spki, &[0, 0]].concat();
+    cases.equal(&client[0].1, &certificate, "the device's certificate is spec.publicKey");
+    // SHA-256 of the transcript under a key of 32 bytes; algorithm, length and an Ed25519 signature.
+    for (name, messages) in [("device", &client[..]), ("gateway", &server[2..])] {
+        let verify = &messages[1].1;
+        cases.equal(&verify[..4], &[0x08, 0x07, 0, 64], &format!("{name}: Ed25519"));
+        cases.equal(verify.len(), 68, &format!("{name}: one signature"));
+        cases.equal(messages[2].1.len(), 32, &format!("{name}: Finished by SHA-256"));
+    }
+}
+
+/// The image, from the chunks as they passed.
+fn image(said: &[Said]) -> Vec<u8> {
+    let chunk = |said: &Said| match said.message() {
+        Message::Gateway(GatewayMessage::InstallChunk(chunk)) => chunk.bytes.to_vec(),
+        _ => Vec::new(),
+    };
+    said.iter().flat_map(chunk).collect()
+}
+
+/// Which messages pass, and in which order.
+///
+/// Heartbeats and log lines are bound to a clock, and how often the whole state is sent depends on
+/// when the application comes to be: for these, only what they may follow is fixed.
+fn order(cases: &mut Cases, lines: &[String], image_bytes: usize) {
+    let is_fixed = |line: &str| {
+        let head = ["device Heartbeat", "device Log", "gateway DesiredState"];
+        !head.iter().any(|head| line.starts_with(head))
+    };
+    let mut expected: Vec<String> = [
+        "device Hello",
+        "gateway EnrollRequired",
+        "device Enroll",
+        "gateway Welcome",
+        "device InstallRequest manifest",
+        "gateway Install",
+        "device StateReport Installing",
+    ]
+    .map(str::to_owned)
+    .into();
+    for offset in (0..image_bytes).step_by(CHUNK_BYTES_MAX) {
+        let bytes = CHUNK_BYTES_MAX.min(image_bytes - offset);
+        expected.push(format!("device InstallRequest {offset}"));
+        expected.push(format!("gateway InstallChunk {offset} + {bytes}"));
+    }
+    expected.extend(["device StateReport Installed", "device StateReport Running"].map(Into::into));
+    let mut found: Vec<String> = lines.iter().filter(|line| is_fixed(line)).cloned().collect();
+    // The emulator is ended at the same time as the gateway, which may not get to say so.
+    if found.last().is_some_and(|line| line == "gateway Refused ShuttingDown") {
+        found.pop();
+    }
+    cases.equal(found, expected, "messages of the session");
+
+    let place = |wanted: &str| lines.iter().position(|line| line.starts_with(wanted));
+    for (later, earlier) in [
+        ("device Heartbeat", "gateway Welcome"),
+        ("gateway DesiredState", "gateway Welcome"),
+        ("device InstallRequest", "gateway DesiredState 1"),
+        ("device Log", "device StateReport Installed"),
+    ] {
+        let is_in_order = place(later).is_some() && place(earlier) < place(later);
+        cases.holds(is_in_order, &format!("{later} comes after {earlier}"));
+    }
+}
+
+/// What the messages say, compared with what the API server says.
+fn content(cases: &mut Cases, said: &[Said], image: &[u8], known: &Known) {
+    let digest = Sha256::digest(image);
+    cases.equal(hex(&digest), known.image_digest.clone(), "digest of the chunks");
+    let mut revision = None;
+    let mut desired = Vec::new();
+    for message in said.iter().map(Said::message) {
+        match message {
+            Message::Device(DeviceMessage::Hello(hello)) => {
+                cases.equal(hello.board, board().as_str(), "board in Hello");
+                cases.equal(hello.namespace, "default", "namespace in Hello");
+                cases.equal(hello.reset_reason, ResetReason::PowerOn, "reset reason in Hello");
+                cases.equal((hello.boot_count, hello.last_epoch), (1, 0), "a new device");
+            }
+            Message::Device(DeviceMessage::Enroll(enroll)) => {
+                let token = enroll.token.unwrap_or_default();
+                let found = hex(&Sha256::digest(token));
+                cases.equal(found, known.token_digest.clone(), "digest of the token");
+            }
+            Message::Gateway(GatewayMessage::Welcome(welcome)) => {
+                cases.equal(welcome.device, known.device.as_str(), "device in Welcome");
+                cases.equal(welcome.epoch, 1, "epoch in Welcome");
+            }
+            Message::Gateway(GatewayMessage::DesiredState(state)) => {
+                cases.holds(revision < Some(state.revision), "the revision grows");
+                revision = Some(state.revision);
+                desired = state.apps.iter().collect();
+            }
+            Message::Gateway(GatewayMessage::Install(install)) => {
+                let has_digest = install.manifest.windows(32).any(|part| part == &digest[..]);
+                cases.holds(has_digest, "the manifest has the digest of the image");
+                cases.equal(install.app.to_string(), known.application.clone(), "app in Install");
+            }
+            Message::Device(DeviceMessage::StateReport(report)) => {
+                cases.equal(report.app.to_string(), known.application.clone(), "app in a report");
+                cases.equal(report.reason, GuestReason::None, "reason in a report");
+                cases.equal(report.restarts, 0, "restarts in a report");
+                if report.state.name() != "Installing" {
+                    let found = report.image.map(|image| image.to_string());
+                    cases.equal(found, Some(known.image_digest.clone()), "image in a report");
+                }
+            }
+            _ => {}
+        }
+    }
+    let found: Vec<_> = desired.iter().map(|entry| (entry.app.to_string(), entry.run)).collect();
+    cases.equal(found, vec![(known.application.clone(), true)], "the last desired state");
+}
+
+/// The guest's lines, all of them, and the one the user saw.
+fn logs(cases: &mut Cases, said: &[Said], known: &Known) {
+    let texts = log_texts(said);
+    for (number, text) in texts.iter().enumerate() {
+        cases.equal(text.as_str(), format!("hello {number}").as_str(), "a line of the guest");
+    }
+    let is_seen = texts.iter().any(|text| known.log_line.contains(text.as_str()));
+    cases.holds(is_seen, &format!("the line the user saw passed: {}", known.log_line));
+}
+
+fn log_texts(said: &[Said]) -> Vec<String> {
+    let text = |said: &Said| match said.message() {
+        Message::Device(DeviceMessage::Log(log)) => {
+            Some(String::from_utf8_lossy(log.text).into_owned())
+        }
+        _ => None,
+    };
+    said.iter().filter_map(text).collect()
+}
+
+/// Nothing of what was said can be read in the capture.
+fn secrecy(cases: &mut Cases, file: &[u8], said: &[Said], known: &Known) {
+    let is_there = |part: &[u8]| file.windows(part.len()).any(|window| window == part);
+    // The search finds what is in the clear: the ClientHello offers this protocol.
+    cases.holds(is_there(wasmbed_wire::ALPN_512.as_bytes()), "the search finds what is there");
+    cases.holds(!is_there(&known.public_key), "the device's key is in the capture");
+    for text in log_texts(said) {
+        cases.holds(!is_there(text.as_bytes()), &format!("{text:?} is in the capture"));
+    }
+    for said in said {
+        if let Message::Device(DeviceMessage::Enroll(enroll)) = said.message() {
+            let token = enroll.token.unwrap_or_default();
+            cases.holds(token.len() >= 16 && !is_there(token.as_bytes()), "the token");
+        }
+    }
+    // Any eight bytes of any message, apart from runs that headers have as well, such as zeros.
+    let windows: HashSet<&[u8]> = file.windows(8).collect();
+    for said in said {
+        let is_telling = |part: &&[u8]| part.iter().collect::<HashSet<_>>().len() >= 6;
+        let found = said.body.windows(8).filter(is_telling).find(|part| windows.contains(part));
+        cases.equal(found, None, &format!("a part of {} is in the capture", said.line()));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
