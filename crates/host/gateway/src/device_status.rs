@@ -46,6 +46,17 @@ pub(crate) enum Ended {
 struct Guest {
     report: StateReport,
     since: Timestamp,
+    /// Generation that runs on after the reported one failed, where the device went back to it.
+    runs_on: Option<u64>,
+}
+
+impl Guest {
+    /// Whether a report is about the older image that the device went back to. What failed stays
+    /// said, in whatever order the two reports come.
+    fn went_back_to(&self, report: &StateReport) -> bool {
+        report.generation < self.report.generation
+            && matches!(self.report.state, GuestState::Failed | GuestState::Refused)
+    }
 }
 
 /// What a session said that belongs into the Device's status.
@@ -97,6 +108,18 @@ impl Facts {
         if known.is_some_and(|guest| guest.report == report) {
             return false;
         }
+        if let Some(failed) = known.filter(|guest| guest.went_back_to(&report)).cloned() {
+            let is_running = report.state == GuestState::Running;
+            let runs_on = is_running.then_some(report.generation);
+            return self.changed(failed.runs_on != runs_on, |facts| {
+                facts.guests.insert(report.app, Guest { runs_on, ..failed });
+            });
+        }
+        let runs_on = known
+            .filter(|guest| guest.report.state == GuestState::Running)
+            .map(|guest| guest.report.generation)
+            .filter(|generation| *generation < report.generation)
+            .filter(|_| matches!(report.state, GuestState::Failed | GuestState::Refused));
         if known.is_none() && self.guests.len() >= DEVICE_APPLICATIONS_MAX {
             // No device holds so many; what it makes up is not kept.
             return false;
@@ -109,7 +132,7 @@ impl Facts {
             _ => now,
         };
         self.changed(true, |facts| {
-            facts.guests.insert(report.app, Guest { report, since });
+            facts.guests.insert(report.app, Guest { report, since, runs_on });
         })
     }
 
@@ -264,7 +287,7 @@ fn application(guest: &Guest, name_of: &dyn Fn(&AppId) -> Option<String>) -> Dev
         image_digest: report.image.map(|digest| digest.to_string()),
         state: report.state.name().to_owned(),
         reason: reason_name(report).to_owned(),
-        message: message(report),
+        message: message(report, guest.runs_on),
         restarts: report.restarts.into(),
         last_transition_time: Some(Time(guest.since)),
     }
@@ -278,8 +301,11 @@ fn reason_name(report: &StateReport) -> &'static str {
 }
 
 /// The numbers of a report as a sentence.
-fn message(report: &StateReport) -> Option<String> {
+fn message(report: &StateReport, runs_on: Option<u64>) -> Option<String> {
     let mut parts = Vec::new();
+    if let Some(generation) = runs_on {
+        parts.push(format!("generation {generation} runs on"));
+    }
     if let Some(function) = report.function {
         parts.push(match report.offset {
             Some(offset) => {

@@ -107,6 +107,26 @@ fn only_a_change_is_a_change() {
 }
 
 #[test]
+fn a_failed_update_stays_said_while_the_image_before_it_runs_on() {
+    let failed = StateReport {
+        generation: 4,
+        ..report(1, GuestState::Failed, GuestReason::TrapFuelExhausted)
+    };
+    for reports in [[running(1), failed], [failed, running(1)]] {
+        let mut facts = Facts::begin(9, hello(), Vec::new());
+        assert!(facts.report(reports[0], at(10)));
+        assert!(facts.report(reports[1], at(10)));
+        check(&facts, &["app-1 Failed TrapFuelExhausted 10"]);
+        let message = applications(&facts).remove(0).message;
+        assert_eq!(message.as_deref(), Some("generation 3 runs on"));
+        assert!(!facts.report(running(1), at(11)));
+        assert!(facts.report(StateReport { generation: 5, ..running(1) }, at(12)));
+        check(&facts, &["app-1 Running AsExpected 12"]);
+    }
+    println!("\ncases: 2");
+}
+
+#[test]
 fn what_an_older_session_said_stays_until_the_device_has_named_all() {
     let mut old = Facts::begin(8, hello(), Vec::new());
     for id in [1, 2, 3] {
