@@ -34,6 +34,9 @@ pub async fn connect(scope: &Scope) -> Result<Connection> {
         .context("the kubeconfig cannot be used")?;
     // Watches and followed logs stay silent for as long as nothing happens.
     config.read_timeout = None;
+    // The user, or the role, decides what to do about a refusal. A reboot that a device did not
+    // confirm in time, above all, must not be sent again and again.
+    config.default_retry = false;
     config.connect_timeout = Some(std::time::Duration::from_secs(10));
     let namespace = scope.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = kube::Client::try_from(config).context("the kubeconfig cannot be used")?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::runtime::wait::await_condition;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::json;
 use tokio::sync::watch;
@@ -55,6 +56,23 @@ pub async fn ensure_object(
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) => Err(error).context("make the Gateway"),
     }
+}
+
+/// Waits until the object names a process with this live address.
+pub async fn shows(
+    client: &kube::Client,
+    namespace: &str,
+    name: &str,
+    live: Option<&str>,
+) -> Result<()> {
+    let api: Api<Gateway> = Api::namespaced(client.clone(), namespace);
+    let is_shown = |gateway: Option<&Gateway>| {
+        let status = gateway.and_then(|gateway| gateway.status.as_ref());
+        let mut replicas = status.into_iter().flat_map(|status| &status.replicas);
+        replicas.any(|replica| replica.address.as_deref() == live)
+    };
+    await_condition(api, name, is_shown).await.context("watch the Gateway")?;
+    Ok(())
 }
 
 /// Whether nobody else has set the endpoint.

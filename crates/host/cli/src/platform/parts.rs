@@ -98,6 +98,12 @@ impl Parts {
     pub async fn enter(&self, settings: &Settings, address: SocketAddr) -> Result<()> {
         gateway::ensure_object(&self.client, &self.namespace, &settings.gateway, address).await
     }
+
+    /// Waits until the Gateway's object says where this process serves live data.
+    pub async fn entered(&self, settings: &Settings, live: Option<SocketAddr>) -> Result<()> {
+        let live = live.map(|address| address.to_string());
+        gateway::shows(&self.client, &self.namespace, &settings.gateway, live.as_deref()).await
+    }
 }
 
 impl Parts {

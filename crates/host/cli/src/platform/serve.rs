@@ -90,8 +90,10 @@ async fn serve_gateway(parts: &Parts, serve: &Serve) -> Result<()> {
     let Some(front_proxy) = found.await? else { return Ok(()) };
     let running = parts.start_gateway(settings, front_proxy).await?;
     let address = running.device_address;
-    let entered = patience::until("waiting to write the Gateway", shutdown, || {
-        parts.enter(settings, address)
+    let live = running.live_address;
+    let entered = patience::until("waiting to write the Gateway", shutdown, || async {
+        parts.enter(settings, address).await?;
+        parts.entered(settings, live).await
     });
     if entered.await?.is_some() {
         println!("ready: {address}");
