@@ -121,7 +121,10 @@ fn firmware_group(_: &str) -> Result<Counts> {
 fn e2e_group(board: &str) -> Result<Counts> {
     prepare_whole_system()?;
     let recorded = boards::build_host_with_key_log()?;
-    let arguments = ["--package", "wasmbed-tests", "--lib", "--test", "e2e", "--test", "wire"];
+    let mut arguments = vec!["--package", "wasmbed-tests", "--lib"];
+    for test in ["e2e", "roles", "wire"] {
+        arguments.extend(["--test", test]);
+    }
     cargo_test(
         &arguments,
         &[("WASMBED_TEST_BOARD", board.into()), ("WASMBED_BIN_KEYLOG", recorded.into_os_string())],
