@@ -64,16 +64,17 @@ impl Platform {
         Self::start_in(folder, kubeconfig, Launch::with(Vec::new()))
     }
 
-    /// Starts a platform that captures its cables, with a gateway that writes a key log.
+    /// Starts a platform that captures its cables, and whose environment asks for a key log, from
+    /// the binary whose path this variable has.
     ///
     /// # Panics
     /// If it does not become ready; its log is part of the message.
-    pub fn start_recorded(name: &str) -> Self {
+    pub fn start_recorded(name: &str, binary: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("wasmbed-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let kubeconfig = folder.join("kubeconfig");
         let launch = Launch {
-            binary: path("WASMBED_BIN_KEYLOG"),
+            binary: path(binary),
             arguments: vec!["--capture".to_owned()],
             key_log: Some(folder.join("secrets.txt")),
         };
@@ -122,6 +123,11 @@ impl Platform {
     /// If it does not end.
     pub fn stop(mut self) -> bool {
         terminate(&mut self.child)
+    }
+
+    /// Where a recorded platform was asked to write its key log.
+    pub fn key_log(&self) -> Option<&Path> {
+        self.launch.key_log.as_deref()
     }
 
     /// Ends a recorded platform: the capture of one VirtualDevice's cable, and the key log.

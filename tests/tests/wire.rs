@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use wasmbed_tests::capture;
 use wasmbed_tests::conversation::{self, Message, Said};
 use wasmbed_tests::modules;
-use wasmbed_tests::platform::{Platform, board, path};
+use wasmbed_tests::platform::{Platform, board, is_prepared, path};
 use wasmbed_tests::tls_records::{self, FINISHED, Handshake, KeyLog, Session};
 use wasmbed_wire::limits::CHUNK_BYTES_MAX;
 use wasmbed_wire::{DeviceMessage, GatewayMessage, GuestReason, ResetReason};
@@ -73,7 +73,7 @@ struct Known {
 
 /// Boots a board, deploys the guest `hello`, reads a line of it, and ends the platform.
 fn record() -> (Vec<u8>, String, Known) {
-    let platform = Platform::start_recorded("wire");
+    let platform = Platform::start_recorded("wire", "WASMBED_BIN_KEYLOG");
     let device = platform.boot("board");
     let module = std::fs::read(path("WASMBED_GUESTS").join("hello.wasm"));
     let module = module.unwrap_or_else(|error| panic!("{error}"));
@@ -128,6 +128,20 @@ fn a_capture_shows_encrypted_records_that_hold_exactly_the_expected_messages() {
     logs(&mut cases, &said, &known);
     secrecy(&mut cases, &file, &said, &known);
     println!("\ncases: {}", cases.0);
+}
+
+#[test]
+fn the_binary_that_users_have_writes_no_key_log_even_when_asked() {
+    if !is_prepared() {
+        println!("\nskipped: run by `cargo xtask test e2e`");
+        return;
+    }
+    let platform = Platform::start_recorded("no-key-log", "WASMBED_BIN");
+    // Connected: the handshake is over, and its secrets would be in the file.
+    platform.boot("board");
+    let key_log = platform.key_log().map(std::path::Path::to_owned).unwrap_or_default();
+    assert!(platform.folder().is_dir() && !key_log.exists(), "{} exists", key_log.display());
+    println!("\ncases: 1");
 }
 
 /// The form of the records on the wire. That all but the hellos are encrypted is a condition of
