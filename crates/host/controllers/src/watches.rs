@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wasmbed_crds::watching::WatchBackoff;
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway};
 
 use crate::limits;
@@ -230,7 +231,7 @@ impl Start<'_> {
     {
         let writer = Writer::<K>::default();
         let store = writer.as_reader();
-        let stream = stream.default_backoff();
+        let stream = stream.backoff(WatchBackoff::default());
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
             tokio::select! {

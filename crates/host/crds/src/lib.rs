@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod limits;
 mod schema;
 pub mod virtual_device;
+pub mod watching;
 pub mod yaml;
 
 pub use application::{Application, ApplicationSpec, ApplicationStatus};

@@ -14,6 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+use wasmbed_crds::watching::WatchBackoff;
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway};
 
 use crate::desired::Plan;
@@ -223,7 +224,7 @@ impl Watches<'_> {
     {
         let (shutdown, metrics) = (self.shutdown.clone(), Arc::clone(self.metrics));
         let stream = watcher::watcher(api, config)
-            .default_backoff()
+            .backoff(WatchBackoff::default())
             // Nobody here reads who set which field, and it is the larger part of an object.
             .modify(|object| object.meta_mut().managed_fields = None)
             .reflect(writer);

@@ -21,6 +21,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
+use wasmbed_crds::watching::WatchBackoff;
 use wasmbed_crds::{Enrollment, Gateway, VirtualDevice};
 
 use crate::board::BoardError;
@@ -116,6 +117,7 @@ pub async fn run(config: Config, client: Client, cancel: CancellationToken) -> R
     let context = Arc::new(Context { client, config, fleet: Fleet::default(), known });
     let stopping = cancel.clone();
     controller
+        .trigger_backoff(WatchBackoff::default())
         .owns(enrollments, watcher::Config::default())
         .watches(gateways, watcher::Config::default(), same_namespace)
         .graceful_shutdown_on(async move { stopping.cancelled().await })

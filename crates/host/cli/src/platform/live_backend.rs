@@ -9,6 +9,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, watcher};
 use wasmbed_apiserver::{AggregatedApi, Running};
 use wasmbed_crds::Gateway;
+use wasmbed_crds::watching::WatchBackoff;
 use wasmbed_pki::Fleet;
 
 use super::gateway::IDENTITY_PERIOD;
@@ -34,7 +35,7 @@ pub fn aggregated(fleet: &Fleet, namespace: &str, address: &str) -> Result<Aggre
 pub async fn follow(server: &Running, fleet: &Fleet, namespace: &str, gateway: &str) {
     let api: Api<Gateway> = Api::namespaced(server.client(), namespace);
     let own = Config::default().fields(&format!("metadata.name={gateway}"));
-    let mut seen = pin!(watcher(api, own).default_backoff().applied_objects());
+    let mut seen = pin!(watcher(api, own).backoff(WatchBackoff::default()).applied_objects());
     let mut period = tokio::time::interval(IDENTITY_PERIOD);
     let (mut address, mut shown) = (None, None);
     loop {
