@@ -44,6 +44,9 @@ pub(crate) enum StoreError {
     /// The database refused.
     #[error("database: {0}")]
     Database(Box<redb::Error>),
+    /// The file is not what was written to it.
+    #[error("objects.redb is damaged; restore the folder from a copy, or start with an empty one")]
+    Damaged,
     /// The database was written by another release.
     #[error("database format {found}, this release writes {FORMAT_VERSION}")]
     Format {
@@ -162,10 +165,9 @@ impl Store {
     pub(crate) fn open(
         directory: &Path,
     ) -> Result<(Arc<Self>, std::thread::JoinHandle<()>), StoreError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(limits::CACHE_BYTES);
-        let database = builder.create(directory.join("objects.redb"))?;
-        let revision = initialise(&database)?;
+        // Some damage is met by a panic in the database, which must not end the process with one.
+        let opened = std::panic::catch_unwind(|| open_verified(directory));
+        let (database, revision) = opened.map_err(|_| StoreError::Damaged)??;
         let (sender, receiver) = mpsc::channel(limits::WRITES_QUEUED_MAX);
         let store = Arc::new(Self {
             database: RwLock::new(Some(Arc::new(database))),
@@ -266,6 +268,19 @@ impl Store {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         database.clone().ok_or(StoreError::Closed)
     }
+}
+
+/// Opens the database and reads all of it once: what is damaged is refused before anybody relies
+/// on the rest.
+fn open_verified(directory: &Path) -> Result<(Database, u64), StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(limits::CACHE_BYTES);
+    let mut database = builder.create(directory.join("objects.redb"))?;
+    if !database.check_integrity()? {
+        tracing::warn!("the database was repaired");
+    }
+    let revision = initialise(&database)?;
+    Ok((database, revision))
 }
 
 fn initialise(database: &Database) -> Result<u64, StoreError> {

@@ -81,6 +81,46 @@ async fn acknowledged_writes_survive_a_kill() {
 }
 
 #[tokio::test]
+async fn a_damaged_database_is_refused_with_a_reason() {
+    let server = Fixture::new().await;
+    server.post(GADGETS, &gadget("one", &json!({"size": 1}))).await.ok();
+    let directory = server.directory;
+    server.running.stop().await;
+    let file = directory.path().join("objects.redb");
+    let good = std::fs::read(&file).unwrap();
+    let mut damages: Vec<Vec<u8>> = [1, 100, 512, 4_096, good.len() / 2, good.len() - 1]
+        .iter()
+        .map(|bytes| good[..*bytes].to_vec())
+        .collect();
+    damages.push(vec![0xA5; good.len()]);
+    for page in good.chunks(4_096).enumerate().filter(|(_, page)| page.iter().any(|b| *b != 0)) {
+        let mut damaged = good.clone();
+        damaged[page.0 * 4_096..][..page.1.len()].fill(0xA5);
+        damages.push(damaged);
+    }
+    let (mut refused, cases) = (0, damages.len());
+    for (case, damaged) in damages.into_iter().enumerate() {
+        std::fs::write(&file, damaged).unwrap();
+        match ApiServer::start(config(directory.path())).await {
+            Err(error) => {
+                assert!(error.to_string().contains("open the database"), "{case}: {error}");
+                refused += 1;
+            }
+            // The page held nothing that is still used.
+            Ok(running) => {
+                let server = Fixture::around(running, tempfile::tempdir().unwrap());
+                assert_eq!(server.get(&format!("{GADGETS}/one")).await.code, 200, "{case}");
+                server.running.stop().await;
+            }
+        }
+    }
+    assert!(refused >= 8, "{refused} of {cases} refused");
+    std::fs::write(&file, good).unwrap();
+    ApiServer::start(config(directory.path())).await.unwrap().stop().await;
+    println!("\ncases: {}\n", cases + 1);
+}
+
+#[tokio::test]
 async fn versions_go_on_after_a_restart() {
     let server = Fixture::new().await;
     let made = server.post(GADGETS, &gadget("one", &json!({"size": 1}))).await.ok();
