@@ -110,6 +110,8 @@ async fn serve(parts: &Parts, plane: &Plane, up: &Up, start: Instant) -> Result<
         () = parts.shutdown.cancelled() => None,
         ended = failures.recv() => ended,
     };
+    // Roles that end because all are told to do not end by themselves.
+    let ended = ended.filter(|(_, result)| result.is_err() || !parts.shutdown.is_cancelled());
     finish(parts.shutdown.clone(), tasks, gateway).await;
     match ended {
         Some((name, result)) => {
