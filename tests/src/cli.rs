@@ -85,8 +85,12 @@ impl Cli {
     /// # Panics
     /// If the binary cannot be started.
     pub fn try_apply(&self, objects: &Value) -> Output {
+        self.apply_with(objects, &["apply", "-f", "-"])
+    }
+
+    fn apply_with(&self, objects: &Value, arguments: &[&str]) -> Output {
         let mut child = self
-            .command(&["apply", "-f", "-"])
+            .command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -134,7 +138,10 @@ impl Cli {
         found.and_then(|condition| condition["message"].as_str()).unwrap_or_default().to_owned()
     }
 
-    /// Changes fields of an object's spec.
+    /// Changes fields of an object's spec, whoever set them.
+    ///
+    /// # Panics
+    /// If the server refuses that.
     #[track_caller]
     pub fn patch_spec(&self, what: &str, change: impl Fn(&mut Value)) {
         let mut object = self.get(what);
@@ -142,7 +149,8 @@ impl Cli {
         let kept = serde_json::json!({
             "apiVersion": object["apiVersion"], "kind": object["kind"],
             "metadata": {"name": object["metadata"]["name"]}, "spec": object["spec"]});
-        self.apply(&kept);
+        let output = self.apply_with(&kept, &["apply", "--force-conflicts", "-f", "-"]);
+        assert!(output.status.success(), "apply: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Follows a device's log until a line satisfies `wanted`, and returns that line.
