@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -22,6 +23,10 @@ use super::cluster::MANAGER;
 /// How often the stores are asked for newer certificates: a rotation shows within this time.
 pub const IDENTITY_PERIOD: Duration = Duration::from_secs(10);
 
+/// How often the endpoint is tried again when the object changed meanwhile: the gateway itself writes
+/// its status at that time, once or twice.
+const CONFLICTS_MAX: u32 = 8;
+
 /// Makes the Gateway object where there is none. In one that was made here the endpoint is kept
 /// true; any other belongs to its author.
 pub async fn ensure_object(
@@ -32,30 +37,46 @@ pub async fn ensure_object(
 ) -> Result<()> {
     let api: Api<Gateway> = Api::namespaced(client.clone(), namespace);
     let endpoint = Endpoint { host: address.ip().to_string(), port: i32::from(address.port()) };
-    if let Some(found) = api.get_opt(name).await.context("read the Gateway")? {
-        if found.spec.endpoint != endpoint && is_ours(&found) {
-            let patch = json!({
-                "metadata": {"resourceVersion": found.metadata.resource_version},
-                "spec": {"endpoint": endpoint},
-            });
-            let how = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
-            api.patch(name, &how, &Patch::Merge(&patch)).await.context("change the Gateway")?;
+    let mut conflicts = 0;
+    loop {
+        let written = match api.get_opt(name).await.context("read the Gateway")? {
+            Some(found) if found.spec.endpoint == endpoint || !is_ours(&found) => return Ok(()),
+            Some(found) => redirect(&api, &found, &endpoint).await,
+            None => create(&api, name, endpoint.clone()).await,
+        };
+        match written {
+            Ok(()) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 && conflicts < CONFLICTS_MAX => {
+                conflicts += 1;
+            }
+            Err(error) => return Err(error).context("write the Gateway"),
         }
-        return Ok(());
     }
+}
+
+async fn create(api: &Api<Gateway>, name: &str, endpoint: Endpoint) -> Result<(), kube::Error> {
     let spec = GatewaySpec {
         endpoint,
         heartbeat_timeout_seconds: 30,
         sessions_max: 10_000,
         ..Default::default()
     };
-    let object = Gateway::new(name, spec);
     let how = PostParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
-    match api.create(&how, &object).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        Err(error) => Err(error).context("make the Gateway"),
-    }
+    api.create(&how, &Gateway::new(name, spec)).await.map(drop)
+}
+
+/// Changes the endpoint of exactly the object that was looked at.
+async fn redirect(
+    api: &Api<Gateway>,
+    found: &Gateway,
+    endpoint: &Endpoint,
+) -> Result<(), kube::Error> {
+    let patch = json!({
+        "metadata": {"resourceVersion": found.metadata.resource_version},
+        "spec": {"endpoint": endpoint},
+    });
+    let how = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+    api.patch(&found.name_any(), &how, &Patch::Merge(&patch)).await.map(drop)
 }
 
 /// Waits until the object names a process with this live address.
