@@ -182,6 +182,8 @@ fn cargo_test(arguments: &[&str], environment: &[(&str, std::ffi::OsString)]) ->
         .args(["test", "--quiet", "--no-fail-fast"])
         .args(arguments)
         .args(["--", "--nocapture", "--format", "pretty"])
+        // A failure says enough by its message; tests of damage provoke many panics on purpose.
+        .env("RUST_BACKTRACE", "0")
         .env("WASMBED_BIN", paths::wasmbed())
         .env("WASMBED_BOARDS", paths::boards())
         .env("WASMBED_GUESTS", paths::guests())

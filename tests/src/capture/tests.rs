@@ -1,3 +1,5 @@
+//! Tests of reading a capture.
+
 use super::*;
 
 const CLIENT: Endpoint = ([10, 0, 0, 2], 5000);

@@ -1,3 +1,5 @@
+//! Tests of opening TLS records with the secrets of a key log.
+
 use super::*;
 
 const RANDOM: &str = "cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7";
