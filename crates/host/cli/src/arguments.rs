@@ -196,9 +196,8 @@ pub struct Wait {
 
 #[derive(Args)]
 pub struct Logs {
-    /// NAME of a device, device/NAME, virtualdevice/NAME.
-    #[arg(value_name = "[TYPE/]NAME")]
-    pub what: String,
+    #[command(flatten)]
+    pub target: Target,
     /// Only lines of this application.
     #[arg(short, long, value_name = "NAME")]
     pub application: Option<String>,
@@ -212,9 +211,16 @@ pub struct Logs {
 
 #[derive(Args)]
 pub struct Target {
-    /// NAME or TYPE/NAME.
-    #[arg(value_name = "[TYPE/]NAME")]
-    pub what: String,
+    /// NAME, TYPE/NAME or TYPE NAME.
+    #[arg(required = true, num_args = 1..=2, value_name = "[TYPE/]NAME")]
+    pub what: Vec<String>,
+}
+
+impl Target {
+    /// The object in the form TYPE/NAME, or NAME.
+    pub fn word(&self) -> String {
+        self.what.join("/")
+    }
 }
 
 #[derive(Args)]

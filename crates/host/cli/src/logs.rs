@@ -13,7 +13,7 @@ use crate::operate::{device_of, live_path};
 /// Prints the log of one device, and follows it if asked to.
 pub async fn run(scope: &Scope, logs: &Logs) -> Result<ExitCode> {
     let connection = connect(scope).await?;
-    let device = device_of(&connection, &logs.what).await?;
+    let device = device_of(&connection, &logs.target.word()).await?;
     let mut query = vec![format!("follow={}", logs.follow)];
     query.extend(logs.tail.map(|lines| format!("tail={lines}")));
     query.extend(logs.application.as_ref().map(|name| format!("application={name}")));

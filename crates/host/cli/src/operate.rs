@@ -38,7 +38,7 @@ pub async fn device_of(connection: &Connection, word: &str) -> Result<String> {
 
 /// Restarts an application by changing its spec, so that devices that are away do it too.
 pub async fn restart(scope: &Scope, target: &Target) -> Result<ExitCode> {
-    let (kind, name) = kinds::parse_target(&target.what, "application")?;
+    let (kind, name) = kinds::parse_target(&target.word(), "application")?;
     if kind.kind != "Application" {
         bail!("only applications can be restarted; a device is rebooted with `wasmbed reboot`");
     }
@@ -67,7 +67,7 @@ async fn command(
     done: &str,
 ) -> Result<ExitCode> {
     let connection = connect(scope).await?;
-    let device = device_of(&connection, &target.what).await?;
+    let device = device_of(&connection, &target.word()).await?;
     let path = live_path(&connection, &device, subresource);
     let start = std::time::Instant::now();
     let request = http::Request::post(path)
@@ -85,7 +85,7 @@ async fn command(
 /// Prints the counters of the last heartbeat, as the gateway got them.
 pub async fn counters(scope: &Scope, target: &Target) -> Result<ExitCode> {
     let connection = connect(scope).await?;
-    let device = device_of(&connection, &target.what).await?;
+    let device = device_of(&connection, &target.word()).await?;
     let path = live_path(&connection, &device, "counters");
     let value = fetch(&connection.client, &path, "application/json").await?;
     outln!("{}", serde_json::to_string_pretty(&value)?);
