@@ -113,9 +113,14 @@ fn show(platform: &Platform, board: &str, guests: &Path, steps: &mut Steps) -> R
     steps.done("image prepared", &prepared(platform, &revision, &status)?);
 
     let device = format!("device/{name}");
-    for state in ["Installed", "Running"] {
-        let wanted = reached(state);
-        platform.wait_for(&device, wanted)?;
+    // Verified and stored counts as installed; the word is the device's, and by the time it is read
+    // the device may be a step further.
+    let steps_of_device = [
+        ("installed", &application, "jsonpath={.status.counts.installed}=1"),
+        ("running", &device, "jsonpath={.status.applications[0].state}=Running"),
+    ];
+    for (step, object, wanted) in steps_of_device {
+        platform.wait_for(object, wanted)?;
         let report = platform.get(&device)?["status"]["applications"][0].clone();
         let digest = report["imageDigest"].as_str().unwrap_or("").to_owned();
         let text = format!(
@@ -123,21 +128,13 @@ fn show(platform: &Platform, board: &str, guests: &Path, steps: &mut Steps) -> R
             report["state"].as_str().unwrap_or("?"),
             digest.get(..12).unwrap_or_default()
         );
-        steps.done(&state.to_lowercase(), &text);
+        steps.done(step, &text);
     }
     platform.wait_for(&application, "condition=Ready")?;
     for line in platform.first_log_lines(&name, LOG_LINES)? {
         steps.done("log", &line);
     }
     Ok(())
-}
-
-/// A device that runs an image has installed it; the state in between may be too short to be seen.
-fn reached(state: &str) -> &'static str {
-    match state {
-        "Installed" => "jsonpath={.status.applications[0].imageDigest}",
-        _ => "jsonpath={.status.applications[0].state}=Running",
-    }
 }
 
 fn prepared(platform: &Platform, revision: &str, status: &Value) -> Result<String> {
