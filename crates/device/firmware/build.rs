@@ -15,6 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-check-cfg=cfg(board_uplink, values(\"ethernet\", \"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_entropy, values(\"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_counter, values(\"cmsdk\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_leds, values(\"fpgaio\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_buttons, values(\"fpgaio\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_i2c, values(\"versatile\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_guest_uart, values(\"serial\"))");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let chosen = std::env::var("WASMBED_BOARD").unwrap_or_else(|_| BOARD_DEFAULT.into());
     let file = if chosen.ends_with(".dts") {

@@ -43,6 +43,8 @@ pub struct Board {
     pub uplink: Uplink,
     /// Room for guests and stacks.
     pub guests: Guests,
+    /// Hardware that guests may use.
+    pub guest_hardware: GuestHardware,
     /// How QEMU emulates this board.
     pub emulation: Emulation,
     /// Label and base of every enabled peripheral, for set-up that belongs to no role.
@@ -148,6 +150,37 @@ pub struct Guests {
     pub interrupt_stack_bytes: u32,
 }
 
+/// Hardware that guests may use, as far as the board has it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct GuestHardware {
+    /// Lamps, one bit each.
+    pub leds: Option<Pins>,
+    /// Buttons, one bit each.
+    pub buttons: Option<Pins>,
+    /// A two-wire bus.
+    pub i2c: Option<I2c>,
+    /// A serial port that no role of the firmware uses.
+    pub uart: Option<Uart>,
+}
+
+/// Pins that share one register, from bit 0.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pins {
+    /// The register.
+    pub base: u32,
+    /// How many there are.
+    pub count: u8,
+}
+
+/// A two-wire bus.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct I2c {
+    /// First register.
+    pub base: u32,
+    /// Bits per second.
+    pub speed: u32,
+}
+
 /// What a port is for, in the eyes of whoever wires an emulated board.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Role {
@@ -159,6 +192,8 @@ pub enum Role {
     Flash,
     /// Frames to the gateway, console included.
     Uplink,
+    /// Whatever guests say and hear.
+    Guest,
     /// Nothing.
     Unused,
 }
@@ -212,6 +247,7 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
     };
     let storage = reader.storage()?;
     let uplink = reader.uplink()?;
+    let guest_hardware = reader.guest_hardware()?;
     let chip = match console.driver {
         Driver::CmsdkUart => Chip::Mps2,
         Driver::Stm32Usart => Chip::Stm32,
@@ -231,12 +267,16 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
         counter: reader.counter(cpu)?,
         interrupt_count: reader.number(nvic, "arm,num-irqs")? as u16,
         priority_bits: reader.number(nvic, "arm,num-irq-priority-bits")? as u8,
-        emulation: reader.emulation(&console, entropy.as_ref(), &storage, &uplink)?,
+        emulation: {
+            let guest_uart = guest_hardware.uart.as_ref();
+            reader.emulation(&console, entropy.as_ref(), &storage, &uplink, guest_uart)?
+        },
         console,
         entropy,
         storage,
         uplink,
         guests: reader.guests()?,
+        guest_hardware,
         peripherals: reader.peripherals(),
     };
     check(&board, &reader)?;
@@ -249,6 +289,7 @@ fn check(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
     let mut used: Vec<(&str, &Uart)> = vec![("wasmbed,console", &board.console)];
     used.extend(board.entropy.as_ref().map(|uart| ("wasmbed,entropy", uart)));
     used.push(("wasmbed,flash", &board.storage.uart));
+    used.extend(board.guest_hardware.uart.as_ref().map(|uart| ("wasmbed,guest-uart", uart)));
     for (index, (key, uart)) in used.iter().enumerate() {
         if let Some((other, _)) = used[..index].iter().find(|(_, known)| known.path == uart.path) {
             let message = format!("{key} and {other} are the same port {}", uart.path);
@@ -484,12 +525,44 @@ impl<'tree> Reader<'tree> {
         })
     }
 
+    fn guest_hardware(&self) -> Result<GuestHardware, Error> {
+        let has = |key: &str| self.chosen().is_ok_and(|chosen| chosen.property(key).is_some());
+        Ok(GuestHardware {
+            leds: has("wasmbed,leds").then(|| self.pins("wasmbed,leds")).transpose()?,
+            buttons: has("wasmbed,buttons").then(|| self.pins("wasmbed,buttons")).transpose()?,
+            i2c: has("wasmbed,i2c").then(|| self.i2c()).transpose()?,
+            uart: has("wasmbed,guest-uart").then(|| self.uart("wasmbed,guest-uart")).transpose()?,
+        })
+    }
+
+    fn pins(&self, key: &str) -> Result<Pins, Error> {
+        let node = self.driven(key, "arm,mps2-fpgaio-gpio")?;
+        Ok(Pins { base: self.region(node)?.origin, count: self.number(node, "ngpios")? as u8 })
+    }
+
+    fn i2c(&self) -> Result<I2c, Error> {
+        let node = self.driven("wasmbed,i2c", "arm,versatile-i2c")?;
+        let speed = self.number(node, "clock-frequency")?;
+        Ok(I2c { base: self.region(node)?.origin, speed })
+    }
+
+    /// The node in a role, which must be of the one kind that has a driver.
+    fn driven(&self, key: &str, kind: &str) -> Result<&'tree Node, Error> {
+        let (node, property, path) = self.target(key)?;
+        if is_kind(node, kind) {
+            return Ok(node);
+        }
+        let message = format!("{key} is {path}, which has no driver; it must be a {kind}");
+        Err(Error::new(&property.place, message))
+    }
+
     fn emulation(
         &self,
         console: &Uart,
         entropy: Option<&Uart>,
         storage: &Storage,
         uplink: &Uplink,
+        guest_uart: Option<&Uart>,
     ) -> Result<Emulation, Error> {
         let node = self.compatible("qemu,machine")?;
         let serials = self.property(node, "serials")?;
@@ -498,6 +571,7 @@ impl<'tree> Reader<'tree> {
             _ if console.path == path => Role::Console,
             _ if entropy.is_some_and(|uart| uart.path == path) => Role::Entropy,
             _ if storage.uart.path == path => Role::Flash,
+            _ if guest_uart.is_some_and(|uart| uart.path == path) => Role::Guest,
             _ => Role::Unused,
         };
         let cells = serials.pieces.iter().flat_map(|piece| match piece {
@@ -510,7 +584,8 @@ impl<'tree> Reader<'tree> {
             let path = self.root.path_of(&reference.target).unwrap_or_default();
             ports.push(Port { role: role_of(&path), path });
         }
-        for uart in [Some(console), entropy, Some(&storage.uart)].into_iter().flatten() {
+        for uart in [Some(console), entropy, Some(&storage.uart), guest_uart].into_iter().flatten()
+        {
             if !ports.iter().any(|port| port.path == uart.path) {
                 let message = format!("serials lacks {}, which has a role", uart.path);
                 return Err(Error::new(&serials.place, message));

@@ -1,7 +1,7 @@
 //! Texts that depend on a board: linker script, Rust for firmware and catalog, QEMU arguments.
 
 use crate::Compiled;
-use crate::board::{Board, Chip, Role, Uart, Uplink};
+use crate::board::{Board, Chip, GuestHardware, Pins, Role, Uart, Uplink};
 use std::fmt::Write;
 
 /// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
@@ -95,6 +95,11 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
     }
     lines.extend(board.storage.uart.interrupts.iter().map(|line| (*line, "storage")));
     write_uart(&mut text, "storage", "The port of the flash.", &board.storage.uart);
+    if let Some(uart) = &board.guest_hardware.uart {
+        lines.extend(uart.interrupts.iter().map(|line| (*line, "guest_uart")));
+        write_uart(&mut text, "guest_uart", "The port that guests may use.", uart);
+    }
+    write_guest_hardware(&mut text, &board.guest_hardware);
     write_peripherals(&mut text, board);
     write_interrupts(&mut text, board, &lines);
     text
@@ -108,6 +113,32 @@ fn write_uart(text: &mut String, name: &str, doc: &str, uart: &Uart) {
          {};\n    /// Bits per second.\n    pub const SPEED: u32 = {};\n}}",
         uart.base, uart.clock_hz, uart.speed
     );
+}
+
+fn write_guest_hardware(text: &mut String, hardware: &GuestHardware) {
+    let mut pins = |name: &str, doc: &str, pins: Pins| {
+        let _ = writeln!(
+            text,
+            "/// {doc}\npub mod {name} {{\n    /// The register.\n    pub const BASE: usize = \
+             {:#010x};\n    /// How many there are.\n    pub const COUNT: u8 = {};\n}}",
+            pins.base, pins.count
+        );
+    };
+    if let Some(leds) = hardware.leds {
+        pins("leds", "The lamps that guests may use.", leds);
+    }
+    if let Some(buttons) = hardware.buttons {
+        pins("buttons", "The buttons that guests may read.", buttons);
+    }
+    if let Some(i2c) = hardware.i2c {
+        let _ = writeln!(
+            text,
+            "/// The two-wire bus that guests may use.\npub mod i2c {{\n    /// First register.\n    \
+             pub const BASE: usize = {:#010x};\n    /// Bits per second.\n    pub const SPEED: u32 \
+             = {};\n}}",
+            i2c.base, i2c.speed
+        );
+    }
 }
 
 fn write_peripherals(text: &mut String, board: &Board) {
@@ -183,12 +214,17 @@ fn write_entry(text: &mut String, compiled: &Compiled) {
         text,
         "        storage: Storage {{ bytes: {}, erase_block_bytes: {}, request_bytes_max: {} }},\n        \
          guests: Guests {{ count_max: {}, arena_bytes: {}, image_bytes_max: 65536 }},\n        \
+         hardware: Hardware {{ leds: {}, buttons: {}, i2c_buses: {}, uarts: {} }},\n        \
          uplink: Uplink::{uplink},",
         board.storage.bytes,
         board.storage.erase_block_bytes,
         board.storage.request_bytes_max,
         board.guests.count_max,
         board.guests.arena_bytes,
+        board.guest_hardware.leds.map_or(0, |pins| pins.count),
+        board.guest_hardware.buttons.map_or(0, |pins| pins.count),
+        u8::from(board.guest_hardware.i2c.is_some()),
+        u8::from(board.guest_hardware.uart.is_some()),
     );
     let _ = writeln!(
         text,
@@ -207,7 +243,7 @@ fn write_entry(text: &mut String, compiled: &Compiled) {
 /// The fixed part of QEMU's command line: what the board file alone decides.
 ///
 /// Each used port refers to a character device named after its role (`console`, `entropy`,
-/// `flash`, `uplink`), and Ethernet to a network device named `cable`; whoever starts QEMU
+/// `flash`, `uplink`, `guest`), and Ethernet to a network device named `cable`; whoever starts QEMU
 /// defines those.
 pub fn qemu_arguments(board: &Board) -> Vec<String> {
     let mut arguments = vec!["-M".to_string(), board.emulation.machine.clone()];
@@ -218,6 +254,7 @@ pub fn qemu_arguments(board: &Board) -> Vec<String> {
             Role::Entropy => "chardev:entropy".into(),
             Role::Flash => "chardev:flash".into(),
             Role::Uplink => "chardev:uplink".into(),
+            Role::Guest => "chardev:guest".into(),
             Role::Unused => "null".into(),
         });
     }
@@ -241,5 +278,10 @@ pub fn firmware_choices(board: &Board) -> Vec<(&'static str, &'static str)> {
     let mut choices = vec![("board_chip", chip), ("board_uplink", uplink)];
     choices.extend(board.counter.map(|_| ("board_counter", "cmsdk")));
     choices.extend(board.entropy.as_ref().map(|_| ("board_entropy", "serial")));
+    let hardware = &board.guest_hardware;
+    choices.extend(hardware.leds.map(|_| ("board_leds", "fpgaio")));
+    choices.extend(hardware.buttons.map(|_| ("board_buttons", "fpgaio")));
+    choices.extend(hardware.i2c.map(|_| ("board_i2c", "versatile")));
+    choices.extend(hardware.uart.as_ref().map(|_| ("board_guest_uart", "serial")));
     choices
 }

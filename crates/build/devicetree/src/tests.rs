@@ -225,7 +225,10 @@ fn qemu_arguments_follow_when_a_role_moves_to_another_port() {
             .filter(|a| a.starts_with("chardev") || a == "null")
             .collect()
     };
-    assert_eq!(serials(&before.board), ["chardev:console", "chardev:entropy", "chardev:flash"]);
+    assert_eq!(
+        serials(&before.board),
+        ["chardev:console", "chardev:entropy", "chardev:flash", "chardev:guest"]
+    );
     let after = changed(
         "&uart4 { current-speed = <115200>; status = \"okay\"; };\n\
          / { chosen { wasmbed,console = &uart4; }; };",
@@ -233,7 +236,7 @@ fn qemu_arguments_follow_when_a_role_moves_to_another_port() {
     .unwrap();
     assert_eq!(
         serials(&after.board),
-        ["null", "chardev:entropy", "chardev:flash", "null", "chardev:console"]
+        ["null", "chardev:entropy", "chardev:flash", "chardev:guest", "chardev:console"]
     );
     assert_eq!(after.board.emulation.ports[4].role, Role::Console);
 }
@@ -251,6 +254,19 @@ fn refuses_boards_that_no_driver_can_serve() {
         ("&uart0 { /delete-property/ reg; };", "property reg is missing"),
         ("&uart0 { reg = <1>; };", "reg needs groups of 2 cells: address, then length"),
         ("&uart0 { interrupts = <0 3>; };", "interrupts has 1 entries, not 2"),
+        (
+            "/ { chosen { wasmbed,leds = &uart4; }; };",
+            "wasmbed,leds is /soc/serial@40009000, whose status is not okay",
+        ),
+        (
+            "/ { chosen { wasmbed,i2c = &leds; }; };",
+            "wasmbed,i2c is /soc/gpio@40028000, which has no driver; it must be a arm,versatile-i2c",
+        ),
+        (
+            "/ { chosen { wasmbed,guest-uart = &uart0; }; };",
+            "wasmbed,guest-uart and wasmbed,console are the same port /soc/serial@40004000",
+        ),
+        ("&leds { ngpios = <0>; };", "ngpios is 0, not within 1 and 32"),
         ("&uart0 { interrupts = <0 9>, <1 3>; };", "priority 9 of 8 does not exist"),
         ("&uart0 { interrupts = <0 3>, <99 3>; };", "interrupt 99 of 32 does not exist"),
         (

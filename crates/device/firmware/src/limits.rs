@@ -18,6 +18,11 @@ pub const STORAGE_SEND_BYTES: usize = if IS_LARGE { 256 } else { 16 };
 #[cfg(board_entropy = "serial")]
 pub const ENTROPY_RECEIVE_BYTES: usize = if IS_LARGE { 65 } else { 9 };
 
+/// Bytes that wait on the port of the guests, each way: at 115,200 baud about 20 ms, so that a
+/// guest which is looked after once in a slice of 10 ms misses nothing.
+#[cfg(board_guest_uart = "serial")]
+pub const GUEST_UART_BYTES: usize = 257;
+
 /// Microseconds without a byte before a serial source counts as silent. Chosen: QEMU hands over a
 /// byte in 80 us, and a busy host may stop it for tens of milliseconds.
 pub const SILENCE_US: u64 = 200_000;

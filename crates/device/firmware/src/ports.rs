@@ -40,6 +40,12 @@ pub static STORAGE: Port<{ limits::STORAGE_RECEIVE_BYTES }, { limits::STORAGE_SE
 #[cfg(board_uplink = "ethernet")]
 pub static ETHERNET_LINE: Lan9118 = unsafe { Lan9118::new(board::ethernet::BASE) };
 
+// SAFETY: the board file places this port there, and this is its only taker.
+/// The port that guests may use.
+#[cfg(board_guest_uart = "serial")]
+pub static GUEST_UART: Port<{ limits::GUEST_UART_BYTES }, { limits::GUEST_UART_BYTES }> =
+    unsafe { Port::new(board::guest_uart::BASE) };
+
 /// An interrupt line of the board file.
 #[derive(Clone, Copy)]
 struct Line(u16);
@@ -66,6 +72,8 @@ pub fn start(nvic: &mut NVIC, scb: &mut SCB) -> Option<&'static str> {
     #[cfg(board_entropy = "serial")]
     ENTROPY.start(board::entropy::CLOCK_HZ, board::entropy::SPEED);
     STORAGE.start(board::storage::CLOCK_HZ, board::storage::SPEED);
+    #[cfg(board_guest_uart = "serial")]
+    GUEST_UART.start(board::guest_uart::CLOCK_HZ, board::guest_uart::SPEED);
     // Before its reset the controller asserts its line for good, so this comes before the loop below.
     #[cfg(board_uplink = "ethernet")]
     let complaint = match ETHERNET_LINE.start() {

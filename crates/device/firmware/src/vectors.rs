@@ -28,6 +28,12 @@ pub extern "C" fn storage() {
     ports::STORAGE.interrupt();
 }
 
+/// The port of the guests. What arrives ends the sleep of the loop, which looks after them.
+#[cfg(board_guest_uart = "serial")]
+pub extern "C" fn guest_uart() {
+    ports::GUEST_UART.interrupt();
+}
+
 /// A frame arrived.
 #[cfg(board_uplink = "ethernet")]
 pub extern "C" fn ethernet() {

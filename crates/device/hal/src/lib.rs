@@ -1,5 +1,6 @@
 //! What chips and firmware agree on: volatile register cells, byte rings between an interrupt and
-//! the loop, peripheral traits, and the one timer that every core has. No address is here.
+//! the loop, peripheral traits, the two-wire protocol, and the one timer that every core has. No
+//! address is here.
 #![cfg_attr(not(test), no_std)]
 #![expect(unsafe_code, reason = "register cells and rings are the door to the hardware")]
 
@@ -8,6 +9,7 @@ pub mod register;
 pub mod ring;
 pub mod serial;
 pub mod systick;
+pub mod two_wire;
 
 pub use ethernet::Ethernet;
 pub use ring::Ring;

@@ -15,6 +15,7 @@ pub(crate) const QMP_SOCKET: &str = "qmp.sock";
 pub(crate) const FLASH_SOCKET: &str = "flash.sock";
 pub(crate) const UPLINK_SOCKET: &str = "uplink.sock";
 pub(crate) const CABLE_SOCKET: &str = "cable.sock";
+pub(crate) const GUEST_SOCKET: &str = "guest.sock";
 pub(crate) const ENTROPY_PIPE: &str = "entropy.pipe";
 
 /// Arguments for `board`, which is left stopped until it is told to continue.
@@ -70,6 +71,8 @@ fn chardev(role: SerialRole, index: usize) -> Option<String> {
         SerialRole::Entropy => Some(format!("file,{id},path=/dev/null,input-path={ENTROPY_PIPE}")),
         SerialRole::Flash => Some(socket(FLASH_SOCKET)),
         SerialRole::Uplink => Some(socket(UPLINK_SOCKET)),
+        // Whoever wants to talk to a guest connects here; without anyone, its bytes go nowhere.
+        SerialRole::Guest => Some(format!("socket,{id},path={GUEST_SOCKET},server=on,wait=off")),
         SerialRole::Unused => None,
     }
 }

@@ -25,6 +25,8 @@ pub struct Board {
     pub storage: Storage,
     /// What guests may have on this board.
     pub guests: Guests,
+    /// Hardware that guests may use.
+    pub hardware: Hardware,
     /// How this board reaches its gateway.
     pub uplink: Uplink,
     /// How QEMU emulates this board.
@@ -66,6 +68,19 @@ pub struct Guests {
     pub image_bytes_max: u32,
 }
 
+/// How much of what guests may use there is; 0 where the board has none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Hardware {
+    /// Lamps.
+    pub leds: u8,
+    /// Buttons.
+    pub buttons: u8,
+    /// Two-wire buses.
+    pub i2c_buses: u8,
+    /// Serial ports without a role in the firmware.
+    pub uarts: u8,
+}
+
 /// The way to the gateway.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Uplink {
@@ -86,6 +101,8 @@ pub enum SerialRole {
     Flash,
     /// Frames of `link`, both ways.
     Uplink,
+    /// Whatever guests say and hear.
+    Guest,
     /// Not connected on this board.
     Unused,
 }
