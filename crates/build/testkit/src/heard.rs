@@ -38,6 +38,8 @@ pub enum Heard {
     Log { app: AppId, sequence: u32, uptime_ms: u64, text: String },
     /// Sample.
     Telemetry { app: AppId, sequence: u32, topic: String, value: i64 },
+    /// What a guest sent.
+    Message { app: AppId, sequence: u32, topic: String, payload: Vec<u8> },
     /// Result of a command.
     Result(CommandResult),
     /// Request for a part of an image.
@@ -75,6 +77,12 @@ impl Heard {
                 sequence: sample.sequence,
                 topic: sample.topic.into(),
                 value: sample.value,
+            },
+            DeviceMessage::Message(message) => Self::Message {
+                app: message.app,
+                sequence: message.sequence,
+                topic: message.topic.into(),
+                payload: message.payload.into(),
             },
             DeviceMessage::CommandResult(result) => Self::Result(*result),
             DeviceMessage::InstallRequest(request) => Self::Request(*request),

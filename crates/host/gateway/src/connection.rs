@@ -423,11 +423,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 lock(&device.telemetry).push(TelemetryEntry { received_ms, sample });
                 false
             }
-            Effect::Resolve { id, outcome, uptime_ms } => {
+            Effect::RecordMessage(message) => {
+                device.push_message(received_ms, standing.boot_count, message);
+                false
+            }
+            Effect::Resolve { id, outcome, uptime_ms, receivers } => {
                 if let Some(index) = self.pending.iter().position(|(pending, _)| *pending == id) {
                     let (_, order) = self.pending.swap_remove(index);
                     // Who asked may be gone.
-                    let _ = order.answer.send(CommandAnswer { outcome, uptime_ms });
+                    let _ = order.answer.send(CommandAnswer { outcome, uptime_ms, receivers });
                 }
                 false
             }

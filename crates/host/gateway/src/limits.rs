@@ -112,6 +112,8 @@ pub struct Limits {
     pub log_bytes_max: usize,
     /// Bytes of telemetry samples held for one device.
     pub telemetry_bytes_max: usize,
+    /// Bytes of messages held for one device.
+    pub messages_bytes_max: usize,
     /// How often the Lease of this process is renewed.
     pub lease_interval: Duration,
     /// After how long without renewal the Lease counts as lost.
@@ -138,6 +140,7 @@ impl Default for Limits {
             command_timeout: Duration::from_secs(10),
             log_bytes_max: 32 * 1024,
             telemetry_bytes_max: 16 * 1024,
+            messages_bytes_max: 16 * 1024,
             lease_interval: Duration::from_secs(10),
             lease_duration: Duration::from_secs(30),
             orphan_interval: Duration::from_secs(15),

@@ -22,6 +22,8 @@ pub(crate) struct CommandAnswer {
     pub(crate) outcome: CommandOutcome,
     /// Milliseconds since boot, by the device's clock, when it was carried out.
     pub(crate) uptime_ms: u64,
+    /// For a message: guests that have it.
+    pub(crate) receivers: Option<u8>,
 }
 
 /// One command and where its answer goes. Dropped unanswered, the sender learns that.

@@ -15,7 +15,7 @@ use crate::device_status::Facts;
 use crate::limits::{self, Limits};
 use crate::mailbox::Mailbox;
 use crate::ring::{Ring, Weigh};
-use crate::session::{EndReason, HeartbeatFacts, LogFacts, TelemetryFacts};
+use crate::session::{EndReason, HeartbeatFacts, LogFacts, MessageFacts, TelemetryFacts};
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +52,24 @@ impl Weigh for TelemetryEntry {
     }
 }
 
+/// One message of a device's guests, as readers get it.
+#[derive(Clone, Debug)]
+pub(crate) struct MessageEntry {
+    /// When the gateway received it, in milliseconds since 1970.
+    pub(crate) received_ms: u64,
+    /// Which start of the device sent it.
+    pub(crate) boot_count: u32,
+    /// Messages that the device itself dropped just before this one.
+    pub(crate) lost_before: u32,
+    pub(crate) message: MessageFacts,
+}
+
+impl Weigh for MessageEntry {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.message.topic.len() + self.message.payload.len()
+    }
+}
+
 /// The newest heartbeat and when it came.
 #[derive(Clone, Debug)]
 pub(crate) struct LastHeartbeat {
@@ -74,6 +92,9 @@ pub(crate) struct LiveDevice {
     /// Sequence number that the next log line will get: readers that follow wait for it to grow.
     pub(crate) log_next: watch::Sender<u64>,
     pub(crate) telemetry: Mutex<Ring<TelemetryEntry>>,
+    pub(crate) messages: Mutex<Ring<MessageEntry>>,
+    /// As `log_next`, for messages.
+    pub(crate) messages_next: watch::Sender<u64>,
     pub(crate) heartbeat: Mutex<Option<LastHeartbeat>>,
     pub(crate) facts: Mutex<Facts>,
     /// The object as this process wrote it last: the next write is derived from it.
@@ -96,6 +117,8 @@ impl LiveDevice {
             log: Mutex::new(Ring::new(limits.log_bytes_max)),
             log_next: watch::Sender::new(1),
             telemetry: Mutex::new(Ring::new(limits.telemetry_bytes_max)),
+            messages: Mutex::new(Ring::new(limits.messages_bytes_max)),
+            messages_next: watch::Sender::new(1),
             heartbeat: Mutex::new(None),
             facts: Mutex::new(Facts::default()),
             written: Mutex::new(None),
@@ -118,19 +141,37 @@ impl LiveDevice {
     pub(crate) fn push_log(&self, received_ms: u64, boot_count: u32, line: LogFacts) {
         let next = {
             let mut log = lock(&self.log);
-            // The device numbers its lines since boot, those that it dropped included.
-            let expected = match log.newest() {
-                Some(newest) if newest.boot_count == boot_count => {
-                    newest.line.device_sequence.wrapping_add(1)
-                }
-                // Where the numbers of a boot begin is not known here.
-                _ => line.device_sequence,
-            };
-            let lost_before = line.device_sequence.saturating_sub(expected);
+            let newest = log.newest().map(|entry| (entry.boot_count, entry.line.device_sequence));
+            let lost_before = lost(newest, boot_count, line.device_sequence);
             log.push(LogEntry { received_ms, boot_count, lost_before, line });
             log.next_sequence()
         };
         self.log_next.send_replace(next);
+    }
+
+    /// Keeps a message of the start `boot_count`, and wakes those who follow.
+    pub(crate) fn push_message(&self, received_ms: u64, boot_count: u32, message: MessageFacts) {
+        let next = {
+            let mut messages = lock(&self.messages);
+            let newest = messages.newest();
+            let newest = newest.map(|entry| (entry.boot_count, entry.message.device_sequence));
+            let lost_before = lost(newest, boot_count, message.device_sequence);
+            messages.push(MessageEntry { received_ms, boot_count, lost_before, message });
+            messages.next_sequence()
+        };
+        self.messages_next.send_replace(next);
+    }
+}
+
+/// What a device dropped between the newest entry held and number `sequence` of the same boot: it
+/// numbers what guests write since boot, dropped ones included.
+fn lost(newest: Option<(u32, u32)>, boot_count: u32, sequence: u32) -> u32 {
+    match newest {
+        Some((boot, newest)) if boot == boot_count => {
+            sequence.saturating_sub(newest.wrapping_add(1))
+        }
+        // Where the numbers of a boot begin is not known here.
+        _ => 0,
     }
 }
 

@@ -14,7 +14,7 @@ mod facts;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use facts::{HeartbeatFacts, HelloFacts, LogFacts, TelemetryFacts};
+pub(crate) use facts::{HeartbeatFacts, HelloFacts, LogFacts, MessageFacts, TelemetryFacts};
 
 /// The waits of one session.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +120,7 @@ pub(crate) enum Effect {
     RecordHeartbeat(HeartbeatFacts),
     RecordLog(LogFacts),
     RecordTelemetry(TelemetryFacts),
+    RecordMessage(MessageFacts),
     /// The device has named every guest it holds.
     InventoryComplete,
     /// The command with this id has its result.
@@ -127,6 +128,7 @@ pub(crate) enum Effect {
         id: u64,
         outcome: CommandOutcome,
         uptime_ms: u64,
+        receivers: Option<u8>,
     },
     /// End the connection; nothing follows.
     Close(CloseReason),
@@ -295,6 +297,9 @@ impl Session {
             Input::Message(DeviceMessage::Telemetry(sample)) => {
                 vec![Effect::RecordTelemetry((&sample).into())]
             }
+            Input::Message(DeviceMessage::Message(message)) => {
+                vec![Effect::RecordMessage((&message).into())]
+            }
             Input::Message(DeviceMessage::CommandResult(result)) => resolve(&live, result),
             Input::Message(DeviceMessage::InstallRequest(request)) => content(&live, request),
             Input::Desired(apps) => live.desire(apps),
@@ -350,8 +355,8 @@ fn resolve(live: &Live, result: CommandResult) -> Vec<Effect> {
     if result.id >= live.next_command {
         return Vec::new();
     }
-    let CommandResult { id, outcome, uptime_ms } = result;
-    vec![Effect::Resolve { id, outcome, uptime_ms }]
+    let CommandResult { id, outcome, uptime_ms, receivers } = result;
+    vec![Effect::Resolve { id, outcome, uptime_ms, receivers }]
 }
 
 /// Whether a board's name can be the value of a label, where it will end up.

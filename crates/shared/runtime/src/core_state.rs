@@ -372,6 +372,7 @@ const NO_COUNTERS: Counters = Counters {
     arena_used_bytes: 0,
     stack_high_water_bytes: None,
     slots_free: 0,
+    messages_dropped: None,
 };
 
 fn slot_bit(slot: u8) -> u16 {

@@ -93,6 +93,9 @@ pub fn plain_report(
         needed_bytes: None,
         available_bytes: None,
         exit_code: None,
+        memory_bytes: None,
+        fuel: None,
+        backoff_ms: None,
     }
 }
 

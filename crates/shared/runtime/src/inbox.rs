@@ -53,6 +53,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             GatewayMessage::Reboot(command) => {
                 self.command(command.id, now_ms, |core| core.reboot(command.id, platform));
             }
+            GatewayMessage::Deliver(command) => {
+                self.command(command.id, now_ms, |_| CommandOutcome::Unsupported);
+            }
             GatewayMessage::Welcome(_)
             | GatewayMessage::Refused(_)
             | GatewayMessage::EnrollRequired(_) => {}

@@ -6,7 +6,7 @@ use wasmbed_wire::{
     Telemetry, encode_frame,
 };
 
-use crate::core_state::Core;
+use crate::core_state::{CommandEntry, Core};
 use crate::guests::Guest;
 use crate::platform::Platform;
 use crate::queue::Kind;
@@ -68,8 +68,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn next_result(&mut self, target: &mut [u8]) -> Option<usize> {
         let entry = self.results.iter_mut().filter(|e| e.is_due).min_by_key(|e| e.id)?;
         entry.is_due = false;
-        let result =
-            CommandResult { id: entry.id, outcome: entry.outcome, uptime_ms: entry.uptime_ms };
+        let CommandEntry { id, outcome, uptime_ms, .. } = *entry;
+        let result = CommandResult { id, outcome, uptime_ms, receivers: None };
         frame(&DeviceMessage::CommandResult(result), target).ok()
     }
 

@@ -168,6 +168,10 @@ codes! {
         TrapHostCall = 40,
         /// The guest ended itself with a code other than 0.
         ExitedWithError = 41,
+        /// A number that the target type cannot hold, or no number, was converted to an integer.
+        TrapInvalidConversion = 42,
+        /// The guest did not end within its grace period after it was asked to stop.
+        KilledAfterGrace = 43,
     }
 }
 
@@ -200,5 +204,9 @@ codes! {
         Unsupported = 3,
         /// Tried and failed.
         Failed = 4,
+        /// No guest that runs here may receive this topic.
+        NoReceiver = 5,
+        /// A guest that may receive it has no room left; the result says how many took it.
+        QueueFull = 6,
     }
 }

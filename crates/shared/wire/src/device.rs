@@ -138,6 +138,9 @@ pub struct Counters {
     /// Image slots that hold no image now.
     #[n(11)]
     pub slots_free: u8,
+    /// Messages to the gateway thrown away because the queue was full; absent before minor 1.
+    #[n(12)]
+    pub messages_dropped: Option<u32>,
 }
 
 /// One guest's totals since it was started.
@@ -213,6 +216,15 @@ pub struct StateReport {
     /// Exit code, where the guest ended itself.
     #[n(10)]
     pub exit_code: Option<i32>,
+    /// RAM that the guest takes now, in bytes; absent before minor 1 and where it takes none.
+    #[n(11)]
+    pub memory_bytes: Option<u32>,
+    /// Fuel consumed since the guest's start, in source operators; absent before minor 1.
+    #[n(12)]
+    pub fuel: Option<u64>,
+    /// Milliseconds until the device starts a failed guest again; absent if it will not.
+    #[n(13)]
+    pub backoff_ms: Option<u32>,
 }
 
 /// One line a guest wrote.
@@ -254,6 +266,30 @@ pub struct Telemetry<'b> {
     pub value: i64,
 }
 
+/// What a guest sent to whoever receives its topic; guests of the same device got it already.
+///
+/// # Source
+/// docs/protocol.md, "Message", message 0x09, since protocol version 1.1.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Message<'b> {
+    /// Which guest.
+    #[n(0)]
+    pub app: AppId,
+    /// Number of the message since boot, those dropped included: a gap is a loss.
+    #[n(1)]
+    pub sequence: u32,
+    /// Milliseconds since boot when it was sent.
+    #[n(2)]
+    pub uptime_ms: u64,
+    /// What it is about.
+    #[b(3)]
+    pub topic: &'b str,
+    /// The message; bytes as the guest gave them, at most [`limits::PAYLOAD_BYTES_MAX`].
+    #[cbor(b(4), with = "minicbor::bytes")]
+    pub payload: &'b [u8],
+}
+
 /// What became of the command with this id.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]
@@ -267,6 +303,9 @@ pub struct CommandResult {
     /// Milliseconds since boot when it was carried out.
     #[n(2)]
     pub uptime_ms: u64,
+    /// For Deliver: guests that have the message in their queue.
+    #[n(3)]
+    pub receivers: Option<u8>,
 }
 
 /// Asks for the image bytes from `offset` on. One is outstanding at a time per device.

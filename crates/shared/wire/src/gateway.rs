@@ -120,6 +120,24 @@ pub struct InstallChunk<'b> {
     pub bytes: &'b [u8],
 }
 
+/// A message for every guest that may receive its topic. The same id is delivered once.
+///
+/// # Source
+/// docs/protocol.md, "Deliver", message 0x8d, since protocol version 1.1.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Deliver<'b> {
+    /// Chosen by the gateway, growing within a session.
+    #[n(0)]
+    pub id: u64,
+    /// What it is about.
+    #[b(1)]
+    pub topic: &'b str,
+    /// The message, at most [`limits::PAYLOAD_BYTES_MAX`] bytes.
+    #[cbor(b(2), with = "minicbor::bytes")]
+    pub payload: &'b [u8],
+}
+
 /// A command to the device itself: Ping, Reboot. The same id is carried out once.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]

@@ -20,12 +20,12 @@ mod seq;
 pub use codes::{CommandOutcome, GuestReason, GuestState, RefusedReason, ResetReason};
 pub use device::{
     Budget, CommandResult, Counters, Enroll, FaultRecord, GuestCounters, Heartbeat, Hello,
-    InstallRequest, Log, StateReport, Telemetry,
+    InstallRequest, Log, Message, StateReport, Telemetry,
 };
 pub use frame::{FrameError, Frames, encode_frame};
 pub use gateway::{
-    AppCommand, Command, DesiredEntry, DesiredState, EnrollRequired, Install, InstallChunk,
-    Refused, Welcome,
+    AppCommand, Command, Deliver, DesiredEntry, DesiredState, EnrollRequired, Install,
+    InstallChunk, Refused, Welcome,
 };
 pub use ids::{AppId, Digest, PublicKey};
 pub use message::{DecodeError, DeviceMessage, EncodeError, GatewayMessage};
@@ -35,7 +35,9 @@ pub use seq::{Seq, SeqIter};
 /// Major version of the protocol, as in the ALPN names.
 pub const MAJOR: u8 = 1;
 /// Newest minor version this build speaks.
-pub const MINOR: u8 = 0;
+pub const MINOR: u8 = 1;
+/// Oldest minor version in which a device sends Message and takes Deliver.
+pub const MINOR_MESSAGES: u8 = 1;
 /// ALPN name of a session whose records are at most 512 bytes on the wire, header included.
 pub const ALPN_512: &str = "wasmbed/1-512";
 

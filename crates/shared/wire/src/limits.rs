@@ -15,10 +15,13 @@ pub const NAME_BYTES_MAX: usize = 63;
 pub const TOKEN_BYTES_MAX: usize = 64;
 /// Bytes of one log line; longer ones are split by the device.
 pub const LOG_BYTES_MAX: usize = 256;
-/// Bytes of a telemetry topic.
+/// Bytes of a topic, of telemetry and of messages.
 pub const TOPIC_BYTES_MAX: usize = 32;
+/// Bytes of a message's payload: with topic and header it takes two thirds of a frame, and a device
+/// that queues one needs no more room than for a log line.
+pub const PAYLOAD_BYTES_MAX: usize = 256;
 /// Bytes of a signed manifest: it travels in one frame beside its 64-byte signature.
-pub const MANIFEST_BYTES_MAX: usize = 320;
+pub const MANIFEST_BYTES_MAX: usize = 360;
 /// Bytes of an image: one journal slot.
 pub const IMAGE_BYTES_MAX: u32 = 64 * 1024;
 /// Pinned keys of each kind: one in use and the next, so that a key can roll.

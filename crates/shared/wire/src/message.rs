@@ -6,10 +6,11 @@ use minicbor::encode::write::Cursor;
 use minicbor::{Decode, Encode};
 
 use crate::device::{
-    CommandResult, Enroll, Heartbeat, Hello, InstallRequest, Log, StateReport, Telemetry,
+    CommandResult, Enroll, Heartbeat, Hello, InstallRequest, Log, Message, StateReport, Telemetry,
 };
 use crate::gateway::{
-    AppCommand, Command, DesiredState, EnrollRequired, Install, InstallChunk, Refused, Welcome,
+    AppCommand, Command, Deliver, DesiredState, EnrollRequired, Install, InstallChunk, Refused,
+    Welcome,
 };
 use crate::limits;
 
@@ -131,6 +132,8 @@ messages! {
         0x07 CommandResult(CommandResult),
         /// Asks for a manifest or image bytes.
         0x08 InstallRequest(InstallRequest),
+        /// What a guest sent.
+        0x09 Message(Message<'b>),
     }
 }
 
@@ -161,6 +164,8 @@ messages! {
         0x8b Ping(Command),
         /// Answer with a CommandResult, then start anew.
         0x8c Reboot(Command),
+        /// Hand a message to the guests that receive its topic.
+        0x8d Deliver(Deliver<'b>),
     }
 }
 
@@ -173,6 +178,7 @@ impl DeviceMessage<'_> {
             Self::Enroll(enroll) => enroll.token.is_none_or(|t| t.len() <= limits::TOKEN_BYTES_MAX),
             Self::Log(log) => log.text.len() <= limits::LOG_BYTES_MAX,
             Self::Telemetry(sample) => sample.topic.len() <= limits::TOPIC_BYTES_MAX,
+            Self::Message(message) => is_message(message.topic, message.payload),
             Self::Heartbeat(_)
             | Self::StateReport(_)
             | Self::CommandResult(_)
@@ -190,7 +196,12 @@ impl GatewayMessage<'_> {
                     && install.signature.len() == 64
             }
             Self::InstallChunk(chunk) => chunk.bytes.len() <= limits::CHUNK_BYTES_MAX,
+            Self::Deliver(deliver) => is_message(deliver.topic, deliver.payload),
             _ => true,
         }
     }
+}
+
+fn is_message(topic: &str, payload: &[u8]) -> bool {
+    topic.len() <= limits::TOPIC_BYTES_MAX && payload.len() <= limits::PAYLOAD_BYTES_MAX
 }

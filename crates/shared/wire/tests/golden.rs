@@ -43,6 +43,7 @@ const COUNTERS: Counters = Counters {
     arena_used_bytes: 2048,
     stack_high_water_bytes: None,
     slots_free: 6,
+    messages_dropped: None,
 };
 
 fn state(state: GuestState, reason: GuestReason) -> StateReport {
@@ -58,7 +59,18 @@ fn state(state: GuestState, reason: GuestReason) -> StateReport {
         needed_bytes: None,
         available_bytes: None,
         exit_code: None,
+        memory_bytes: None,
+        fuel: None,
+        backoff_ms: None,
     }
+}
+
+fn result(id: u64, outcome: CommandOutcome, receivers: Option<u8>) -> DeviceMessage<'static> {
+    DeviceMessage::CommandResult(CommandResult { id, outcome, uptime_ms: 5000, receivers })
+}
+
+fn message(sequence: u32, topic: &'static str, payload: &'static [u8]) -> DeviceMessage<'static> {
+    DeviceMessage::Message(Message { app: APP, sequence, uptime_ms: 3000, topic, payload })
 }
 
 fn device(name: &str) -> Option<DeviceMessage<'static>> {
@@ -88,6 +100,15 @@ fn device(name: &str) -> Option<DeviceMessage<'static>> {
             counters: Counters { stack_high_water_bytes: Some(1500), ..COUNTERS },
             guests: Seq::Items(&[]),
         }),
+        "heartbeat_messages_dropped" => M::Heartbeat(Heartbeat {
+            uptime_ms: 10000,
+            counters: Counters {
+                stack_high_water_bytes: Some(1500),
+                messages_dropped: Some(3),
+                ..COUNTERS
+            },
+            guests: Seq::Items(&[]),
+        }),
         "state_running" => M::StateReport(state(S::Running, R::None)),
         "state_trap" => M::StateReport(StateReport {
             restarts: 2,
@@ -106,6 +127,15 @@ fn device(name: &str) -> Option<DeviceMessage<'static>> {
             exit_code: Some(-3),
             ..state(S::Failed, R::ExitedWithError)
         }),
+        "state_back_off" => M::StateReport(StateReport {
+            restarts: 2,
+            function: Some(12),
+            offset: Some(345),
+            memory_bytes: Some(4096),
+            fuel: Some(1_000_000),
+            backoff_ms: Some(4000),
+            ..state(S::Failed, R::TrapUnreachable)
+        }),
         "log" => M::Log(Log { app: APP, sequence: 41, uptime_ms: 1500, text: b"hello 1" }),
         "telemetry" => M::Telemetry(Telemetry {
             app: APP,
@@ -114,11 +144,12 @@ fn device(name: &str) -> Option<DeviceMessage<'static>> {
             topic: "temperature",
             value: -40,
         }),
-        "command_done" => M::CommandResult(CommandResult {
-            id: (1 << 32) + 1,
-            outcome: CommandOutcome::Done,
-            uptime_ms: 5000,
-        }),
+        "command_done" => result((1 << 32) + 1, CommandOutcome::Done, None),
+        "command_delivered" => result(7, CommandOutcome::Done, Some(2)),
+        "command_queue_full" => result(8, CommandOutcome::QueueFull, Some(1)),
+        "command_no_receiver" => result(9, CommandOutcome::NoReceiver, Some(0)),
+        "message" => message(3, "chat/hello", b"hello"),
+        "message_empty" => message(4, "", b""),
         "install_request_manifest" => {
             M::InstallRequest(InstallRequest { app: APP, generation: 7, offset: None })
         }
@@ -170,6 +201,7 @@ fn gateway(name: &str) -> Option<GatewayMessage<'static>> {
         "remove" => M::Remove(AppCommand { id: 4, app: APP }),
         "ping" => M::Ping(Command { id: 5 }),
         "reboot" => M::Reboot(Command { id: 6 }),
+        "deliver" => M::Deliver(Deliver { id: 7, topic: "chat/room", payload: &[0xff, 0, 1] }),
         _ => return None,
     })
 }
@@ -258,6 +290,16 @@ fn what_is_longer_than_its_bound_is_refused() {
         DeviceMessage::decode(&bytes.unwrap_or_default()),
         Err(DecodeError::FieldOutOfBounds)
     );
+    let deliver = |topic, payload| {
+        let mut buffer = [0; 1024];
+        let deliver = GatewayMessage::Deliver(Deliver { id: 1, topic, payload });
+        let bytes = deliver.encode(&mut buffer).map(<[u8]>::to_vec).unwrap_or_default();
+        GatewayMessage::decode(&bytes).map(|_| ())
+    };
+    assert_eq!(deliver(&long, b""), Err(DecodeError::FieldOutOfBounds));
+    let payload = [0; limits::PAYLOAD_BYTES_MAX + 1];
+    assert_eq!(deliver("t", &payload), Err(DecodeError::FieldOutOfBounds));
+    assert_eq!(deliver("t", &payload[1..]), Ok(()));
     let nine = [DesiredEntry { app: APP, generation: 1, run: true, restart_token: 0 }; 9];
     let desired =
         GatewayMessage::DesiredState(DesiredState { revision: 1, apps: Seq::Items(&nine) });
@@ -270,7 +312,7 @@ fn what_is_longer_than_its_bound_is_refused() {
     });
     let bytes = whole.encode(&mut buffer).map(<[u8]>::len);
     assert!(bytes.is_ok_and(|bytes| bytes <= limits::FRAME_BODY_BYTES_MAX));
-    println!("\ncases: 3");
+    println!("\ncases: 6");
 }
 
 #[test]
@@ -303,6 +345,7 @@ fn the_largest_of_each_message_fits_a_frame() {
         arena_used_bytes: u32::MAX,
         stack_high_water_bytes: Some(u32::MAX),
         slots_free: u8::MAX,
+        messages_dropped: Some(u32::MAX),
     };
     let fault = FaultRecord { pc: u32::MAX, lr: u32::MAX, cfsr: u32::MAX, address: u32::MAX };
     let hello = Hello {
@@ -318,7 +361,20 @@ fn the_largest_of_each_message_fits_a_frame() {
         counters,
         guests: Seq::Items(&[guest; limits::APPS_PER_DEVICE_MAX]),
     };
-    for message in [DeviceMessage::Hello(hello), DeviceMessage::Heartbeat(heartbeat)] {
+    let topic = "t".repeat(limits::TOPIC_BYTES_MAX);
+    let payload = &[0; limits::PAYLOAD_BYTES_MAX];
+    let message = Message {
+        app: AppId([255; 16]),
+        sequence: u32::MAX,
+        uptime_ms: u64::MAX,
+        topic: &topic,
+        payload,
+    };
+    for message in [
+        DeviceMessage::Hello(hello),
+        DeviceMessage::Heartbeat(heartbeat),
+        DeviceMessage::Message(message),
+    ] {
         assert!(message.encode(&mut buffer).is_ok(), "{}", message.name());
     }
     let desired = DesiredState {
@@ -341,8 +397,9 @@ fn the_largest_of_each_message_fits_a_frame() {
         GatewayMessage::DesiredState(desired),
         GatewayMessage::Install(install),
         GatewayMessage::InstallChunk(chunk),
+        GatewayMessage::Deliver(Deliver { id: u64::MAX, topic: &topic, payload }),
     ] {
         assert!(message.encode(&mut buffer).is_ok(), "{}", message.name());
     }
-    println!("\ncases: 5");
+    println!("\ncases: 7");
 }

@@ -42,6 +42,9 @@ fn report(id: u8, state: GuestState, reason: GuestReason) -> StateReport {
         needed_bytes: None,
         available_bytes: None,
         exit_code: None,
+        memory_bytes: None,
+        fuel: None,
+        backoff_ms: None,
     }
 }
 

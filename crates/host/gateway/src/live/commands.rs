@@ -89,7 +89,8 @@ async fn command(
             })));
         }
         CommandOutcome::NoSuchApp => StatusCode::NOT_FOUND,
-        CommandOutcome::NotAllowed => StatusCode::CONFLICT,
+        CommandOutcome::NotAllowed | CommandOutcome::NoReceiver => StatusCode::CONFLICT,
+        CommandOutcome::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         CommandOutcome::Unsupported => StatusCode::NOT_IMPLEMENTED,
         CommandOutcome::Failed | CommandOutcome::Other(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };

@@ -1,7 +1,7 @@
 //! What a device said, in a form that outlives its frame.
 
 use wasmbed_wire::{
-    AppId, Budget, Counters, Digest, FaultRecord, GuestCounters, Heartbeat, Hello, Log,
+    AppId, Budget, Counters, Digest, FaultRecord, GuestCounters, Heartbeat, Hello, Log, Message,
     ResetReason, Telemetry,
 };
 
@@ -22,7 +22,6 @@ pub(crate) struct HelloFacts {
 
 impl HelloFacts {
     /// Minor version of the session: the newest that both speak.
-    #[expect(clippy::unnecessary_min_or_max, reason = "the newest minor version is not always 0")]
     pub(crate) fn minor(&self) -> u8 {
         self.minor_max.min(wasmbed_wire::MINOR)
     }
@@ -101,6 +100,28 @@ impl From<&Telemetry<'_>> for TelemetryFacts {
             uptime_ms: sample.uptime_ms,
             topic: sample.topic.into(),
             value: sample.value,
+        }
+    }
+}
+
+/// What one guest sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct MessageFacts {
+    pub(crate) app: AppId,
+    pub(crate) device_sequence: u32,
+    pub(crate) uptime_ms: u64,
+    pub(crate) topic: Box<str>,
+    pub(crate) payload: Box<[u8]>,
+}
+
+impl From<&Message<'_>> for MessageFacts {
+    fn from(message: &Message<'_>) -> Self {
+        Self {
+            app: message.app,
+            device_sequence: message.sequence,
+            uptime_ms: message.uptime_ms,
+            topic: message.topic.into(),
+            payload: message.payload.into(),
         }
     }
 }

@@ -80,6 +80,9 @@ fn input(words: &[&'static str]) -> Input<'static> {
             needed_bytes: None,
             available_bytes: None,
             exit_code: None,
+            memory_bytes: None,
+            fuel: None,
+            backoff_ms: None,
         }),
         ["log"] => {
             DeviceMessage::Log(Log { app: app("1"), sequence: 1, uptime_ms: 1, text: b"hi \xff" })
@@ -95,6 +98,7 @@ fn input(words: &[&'static str]) -> Input<'static> {
             id: id.parse().expect("a number"),
             outcome: CommandOutcome::Done,
             uptime_ms: 9,
+            receivers: None,
         }),
         ["request", wanted, offset] => {
             let (name, generation) = wanted.split_once(':').expect("app:generation");

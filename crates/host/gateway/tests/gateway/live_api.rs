@@ -359,7 +359,7 @@ async fn answer(peer: &mut Peer, outcome: CommandOutcome) -> &'static str {
         other => panic!("not a command: {other:?}"),
     };
     let name = message.name();
-    let result = CommandResult { id, outcome, uptime_ms: 77 };
+    let result = CommandResult { id, outcome, uptime_ms: 77, receivers: None };
     peer.send(&DeviceMessage::CommandResult(result)).await;
     name
 }

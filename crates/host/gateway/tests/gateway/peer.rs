@@ -196,6 +196,9 @@ impl Peer {
             needed_bytes: None,
             available_bytes: None,
             exit_code: None,
+            memory_bytes: None,
+            fuel: None,
+            backoff_ms: None,
         }))
         .await;
     }
