@@ -74,6 +74,8 @@ pub(crate) fn execute<S: Stop>(
         let Some(window) = instructions.window(code) else {
             leave!(Exit::Trap(Trap::BadCode));
         };
+        #[cfg(feature = "profile")]
+        crate::profile::record(code, window);
 
         let (function, base, length): (u16, u16, usize) = 'call: {
             macro_rules! word {

@@ -17,6 +17,8 @@ pub mod limits;
 mod memory;
 mod opcodes;
 mod outcome;
+#[cfg(feature = "profile")]
+pub mod profile;
 mod raw;
 mod stop;
 mod verify;
