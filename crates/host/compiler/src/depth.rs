@@ -1,6 +1,7 @@
 //! How much stack the deepest chain of calls takes.
 use crate::error::PrepareError;
 use std::collections::BTreeMap;
+use wasmbed_engine::limits::RECORD_BYTES;
 
 /// Where a function's frame begins in its caller's, and who is called.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,8 +27,8 @@ pub(crate) struct FrameNeeds {
     pub(crate) calls: Vec<CallSite>,
 }
 
-/// Bytes of one return address.
-const RETURN_BYTES: u64 = 4;
+/// Bytes of the record of one call, which the first function has as well.
+const CALL_BYTES: u64 = RECORD_BYTES as u64;
 
 /// Stack that the deepest chain of calls from `roots` takes, in bytes.
 ///
@@ -53,7 +54,7 @@ pub(crate) fn stack_bytes(
                     *nodes.entry(type_number).or_insert(next)
                 }
             };
-            calls.push((callee, u64::from(call.base) * 4 + RETURN_BYTES));
+            calls.push((callee, u64::from(call.base) * 4 + CALL_BYTES));
         }
         edges.push(calls);
     }
@@ -78,7 +79,7 @@ pub(crate) fn stack_bytes(
     let mut deepest = 0;
     for root in roots {
         search.visit_from(*root)?;
-        deepest = deepest.max(search.needs[*root as usize].unwrap_or(0));
+        deepest = deepest.max(search.needs[*root as usize].unwrap_or(0) + CALL_BYTES);
     }
     Ok(deepest)
 }

@@ -140,8 +140,18 @@ fn operand_text(image: &Image<'_>, operand: Operand, bytes: &[u8], at: usize) ->
         Operand::Backward | Operand::BackwardWide => {
             format!("-> {:#06x} fuel {rest}", (at as u64).saturating_sub(half))
         }
+        Operand::Shift | Operand::Shift64 => format!("{}", number(bytes)),
+        Operand::SlotRange | Operand::WideRange => {
+            let (first, count) = bytes.split_at(bytes.len() / 2);
+            format!("s{} and {} more", number(first), number(count).saturating_sub(1))
+        }
         Operand::Call | Operand::CallWide => {
-            format!("{} frame s{rest}", function_name(image, half as u16))
+            let (base, distance) = bytes.split_at(bytes.len() - 3);
+            let distance = (number(distance) << 40).cast_signed() >> 40;
+            let target = u32::try_from((at as u64).wrapping_add_signed(distance)).ok();
+            let function = target.and_then(|target| image.function_at(target));
+            let function = function.unwrap_or(NO_FUNCTION);
+            format!("{} frame s{}", function_name(image, function), number(base))
         }
         Operand::CallIndirect => format!("type {half} frame s{rest}"),
         Operand::CallHost => format!("{} arguments s{rest}", import_name(image, half as u16)),

@@ -25,6 +25,8 @@ pub(crate) struct Lowered {
     /// Header and instructions.
     pub(crate) code: Vec<u8>,
     pub(crate) needs: FrameNeeds,
+    /// Offset in `code` of each direct call, and the defined function that it calls.
+    pub(crate) call_places: Vec<(u32, u32)>,
     /// Offset in `code` and in the WebAssembly module of each operator that made instructions.
     pub(crate) source: Vec<(u32, u32)>,
 }
@@ -84,6 +86,8 @@ struct Lowering<'m, 'w> {
     needs_wide: bool,
     slots: u32,
     calls: Vec<CallSite>,
+    /// Offset of each direct call, and the defined function that it calls.
+    call_places: Vec<(u32, u32)>,
     costs: Costs,
     loops_seen: usize,
     is_reachable: bool,
@@ -102,6 +106,7 @@ pub(crate) fn lower(
         None => Ok(lower_in_frame(module, function, body, true)?.unwrap_or(Lowered {
             code: Vec::new(),
             needs: FrameNeeds::default(),
+            call_places: Vec::new(),
             source: Vec::new(),
         })),
     }
@@ -139,11 +144,13 @@ fn lower_in_frame(
         needs_wide: false,
         slots: locals_end.into(),
         calls: Vec::new(),
+        call_places: Vec::new(),
         costs,
         loops_seen: 0,
         is_reachable: true,
         dead_nesting: 0,
     };
+    lowering.clear_locals(params_end, locals_end - params_end);
     let source = lowering.run(&operators, &plain, signature.result)?;
     if lowering.slots > FRAME_SLOTS_MAX {
         let what = "slots of one frame";
@@ -153,17 +160,18 @@ fn lower_in_frame(
         return Ok(None);
     }
     let slots = lowering.slots as u16;
-    let header = FunctionHeader {
-        slots,
-        locals_first: params_end as u8,
-        locals: locals_end - params_end,
-        cost,
-    };
-    let mut code = header.encode().to_vec();
+    let mut code = FunctionHeader { slots, cost }.encode().to_vec();
     let shift = code.len() as u32;
     code.extend(lowering.assembler.finish(function)?);
     let source = source.into_iter().map(|(at, offset)| (at + shift, offset)).collect();
-    Ok(Some(Lowered { code, needs: FrameNeeds { slots, calls: lowering.calls }, source }))
+    let calls = lowering.call_places.into_iter();
+    let call_places = calls.map(|(at, callee)| (at + shift, callee)).collect();
+    Ok(Some(Lowered {
+        code,
+        needs: FrameNeeds { slots, calls: lowering.calls },
+        call_places,
+        source,
+    }))
 }
 
 /// Slots of parameters and locals, with the scratch slots between them in a wide frame.
@@ -284,6 +292,19 @@ impl Lowering<'_, '_> {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Locals begin as 0.
+    fn clear_locals(&mut self, first: u16, words: u16) {
+        match (u8::try_from(first), u8::try_from(words)) {
+            (_, Ok(0)) => {}
+            (Ok(first), Ok(words)) => self.emit(Opcode::Clear, &[first, words]),
+            _ => {
+                let [first_low, first_high] = first.to_le_bytes();
+                let [words_low, words_high] = words.to_le_bytes();
+                self.emit(Opcode::ClearWide, &[first_low, first_high, words_low, words_high]);
+            }
         }
     }
 

@@ -135,6 +135,7 @@ pub fn prepare(wasm: &[u8], options: &Options) -> Result<Prepared, PrepareError>
         let what = "bytes of code";
         return Err(PrepareError::limit(what, code.bytes.len() as u64, CODE_BYTES_MAX.into()));
     }
+    code.connect();
     let stack_bytes = stack_need(&module, options, &code, &table, [entry_number, start_number])?;
     assemble(&module, options, code, table, [entry_number, start_number], stack_bytes)
 }
@@ -154,9 +155,23 @@ struct Code {
     records: Vec<FunctionRecord>,
     needs: Vec<FrameNeeds>,
     source: Vec<(u32, u32)>,
+    /// Offset of each direct call, and the defined function that it calls.
+    call_places: Vec<(u32, u32)>,
 }
 
 impl Code {
+    /// Writes the distances of direct calls, now that every function has its place.
+    fn connect(&mut self) {
+        for (at, callee) in &self.call_places {
+            let target = self.records[*callee as usize].code_offset;
+            let [low, middle, high, _] = target.wrapping_sub(*at).to_le_bytes();
+            let at = *at as usize;
+            let is_wide = self.bytes[at] == Opcode::CallWide as u8;
+            let distance_at = if is_wide { at + 3 } else { at + 2 };
+            self.bytes[distance_at..distance_at + 3].copy_from_slice(&[low, middle, high]);
+        }
+    }
+
     fn append(&mut self, function: Lowered, type_number: u32) -> Result<u16, PrepareError> {
         let number = self.records.len() as u64;
         if number >= FUNCTIONS_MAX.into() {
@@ -172,6 +187,8 @@ impl Code {
         self.needs.push(function.needs);
         let shifted = function.source.iter().map(|(at, wasm)| (at + code_offset, *wasm));
         self.source.extend(shifted);
+        let shifted = function.call_places.iter().map(|(at, callee)| (at + code_offset, *callee));
+        self.call_places.extend(shifted);
         Ok(number as u16)
     }
 }
@@ -202,13 +219,18 @@ impl Numbers<'_, '_> {
 
 fn thunk(import: u32, signature: &Signature) -> Lowered {
     let slots = signature.param_words();
-    let header = FunctionHeader { slots, locals_first: slots as u8, locals: 0, cost: 1 };
+    let header = FunctionHeader { slots, cost: 1 };
     let mut code = header.encode().to_vec();
     code.push(Opcode::CallHost as u8);
     code.extend((import as u16).to_le_bytes());
     code.extend([0; 2]);
     code.push(Opcode::Return as u8);
-    Lowered { code, needs: FrameNeeds { slots, calls: Vec::new() }, source: Vec::new() }
+    Lowered {
+        code,
+        needs: FrameNeeds { slots, calls: Vec::new() },
+        call_places: Vec::new(),
+        source: Vec::new(),
+    }
 }
 
 fn stack_need(

@@ -5,12 +5,16 @@
 //! place cost a third of the speed.
 use crate::arith::*;
 use crate::cold::cold;
+use crate::limits::RECORD_BYTES;
 use crate::opcodes::{byte, for_each_opcode};
 use crate::outcome::Trap;
 use crate::raw::*;
 use crate::stop::Stop;
 use crate::verify::FunctionHeader;
 use wasmbed_image::{Image, NO_FUNCTION};
+
+/// Where the first function returns to.
+pub(crate) const NO_CALLER: u32 = u32::MAX;
 
 /// What a suspended guest is, beside its arena.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,7 +27,7 @@ pub(crate) struct Registers {
     pub(crate) high: u32,
     /// Offset of the frame in the stack.
     pub(crate) frame: usize,
-    /// Offset of the youngest return address in the stack; they grow down from its end.
+    /// Offset of the youngest record of a call in the stack; they grow down from its end.
     pub(crate) calls: usize,
     /// Fuel until the loop has to ask for more.
     pub(crate) fuel: u32,
@@ -77,7 +81,7 @@ pub(crate) fn execute<S: Stop>(
         #[cfg(feature = "profile")]
         crate::profile::record(code, window);
 
-        let (function, base, length): (u16, u16, usize) = 'call: {
+        let (target, base, length): (usize, u16, usize) = 'call: {
             macro_rules! word {
                 ($at:literal) => {
                     frame.word(window[$at])
@@ -111,6 +115,12 @@ pub(crate) fn execute<S: Stop>(
                         window[$at + 2],
                         window[$at + 3],
                     ])
+                };
+            }
+            macro_rules! distance {
+                ($at:literal) => {
+                    (i32::from_le_bytes([0, window[$at], window[$at + 1], window[$at + 2]]) >> 8)
+                        as isize
                 };
             }
             macro_rules! accumulator {
@@ -274,19 +284,19 @@ pub(crate) fn execute<S: Stop>(
                     leave!(Exit::Trap(Trap::Unreachable))
                 };
                 (own ret) => {{
-                    if calls >= arena.stack_bytes() {
+                    let (caller, below) = (arena.stack_word(calls), arena.stack_word(calls + 4));
+                    let (Some(caller), Some(below)) = (caller, below) else {
+                        leave!(Exit::Trap(Trap::BadCode));
+                    };
+                    if caller == NO_CALLER {
                         leave!(Exit::Finished);
                     }
-                    let Some(caller) = arena.stack_word(calls) else {
+                    let Some(below) = arena.frame(below as usize) else {
                         leave!(Exit::Trap(Trap::BadCode));
                     };
-                    let offset = arena.offset(frame).wrapping_sub((caller >> 20) as usize * 4);
-                    let Some(below) = arena.frame(offset) else {
-                        leave!(Exit::Trap(Trap::BadCode));
-                    };
-                    calls += 4;
+                    calls += RECORD_BYTES;
                     frame = below;
-                    code = (caller & 0xf_ffff) as usize;
+                    code = caller as usize;
                 }};
                 (own const8) => {{
                     low = byte!(1);
@@ -339,6 +349,20 @@ pub(crate) fn execute<S: Stop>(
                     frame.set_word(window[1], byte!(2));
                     code += 3;
                 }};
+                (own clear) => {{
+                    let first = arena.offset(frame) + usize::from(window[1]) * 4;
+                    if arena.clear(first, window[2].into()).is_none() {
+                        leave!(Exit::Trap(Trap::BadCode));
+                    }
+                    code += 3;
+                }};
+                (own clear_wide) => {{
+                    let first = arena.offset(frame) + usize::from(half!(1)) * 4;
+                    if arena.clear(first, half!(3)).is_none() {
+                        leave!(Exit::Trap(Trap::BadCode));
+                    }
+                    code += 5;
+                }};
                 (own select) => {{
                     low = if low != 0 { word!(1) } else { word!(2) };
                     code += 3;
@@ -367,10 +391,10 @@ pub(crate) fn execute<S: Stop>(
                     code += 2;
                 }};
                 (own call) => {
-                    break 'call (half!(1), u16::from(window[3]), 4)
+                    break 'call (code.wrapping_add_signed(distance!(2)), window[1].into(), 5)
                 };
                 (own call_wide) => {
-                    break 'call (half!(1), half!(3), 5)
+                    break 'call (code.wrapping_add_signed(distance!(3)), half!(1), 6)
                 };
                 (own call_indirect) => {{
                     let function = match image.table_element(low) {
@@ -378,11 +402,12 @@ pub(crate) fn execute<S: Stop>(
                         Some(NO_FUNCTION) => leave!(Exit::Trap(Trap::UninitializedElement)),
                         Some(function) => function,
                     };
-                    let type_number = image.function(function).map(|record| record.type_number);
-                    if type_number != Some(half!(1)) {
-                        leave!(Exit::Trap(Trap::IndirectCallType));
+                    match image.function(function) {
+                        Some(record) if record.type_number == half!(1) => {
+                            break 'call (record.code_offset as usize, half!(3), 5);
+                        }
+                        _ => leave!(Exit::Trap(Trap::IndirectCallType)),
                     }
-                    break 'call (function, half!(3), 5);
                 }};
                 (own call_host) => {
                     leave!(Exit::Host(half!(1), half!(3)))
@@ -470,26 +495,22 @@ pub(crate) fn execute<S: Stop>(
             for_each_opcode!(dispatch);
             continue 'run;
         };
-        let header = image
-            .function(function)
-            .and_then(|record| FunctionHeader::decode(bytes, record.code_offset as usize));
-        let Some((header, body)) = header else {
+        let Some((header, body)) = FunctionHeader::decode(bytes, target) else {
             leave!(Exit::Trap(Trap::BadCode));
         };
         let Some(rest) = fuel.checked_sub(u32::from(header.cost)) else {
             leave!(Exit::OutOfFuel);
         };
-        let callee = arena.offset(frame) + usize::from(base) * 4;
+        let caller = arena.offset(frame);
+        let callee = caller + usize::from(base) * 4;
         let top = callee + usize::from(header.slots) * 4;
-        let first_local = callee + usize::from(header.locals_first) * 4;
-        let caller = (code + length) as u32 | u32::from(base) << 20;
-        // One comparison catches both overflows: frames grow towards the return addresses.
-        let (true, Some(opened)) = (top + 4 <= calls, arena.frame(callee)) else {
+        // One comparison catches both overflows: frames grow towards the records of calls.
+        let (true, Some(opened)) = (top + RECORD_BYTES <= calls, arena.frame(callee)) else {
             leave!(Exit::Trap(Trap::StackExhausted));
         };
-        calls -= 4;
-        let pushed = arena.set_stack_word(calls, caller);
-        if pushed.and_then(|()| arena.clear(first_local, header.locals)).is_none() {
+        calls -= RECORD_BYTES;
+        let pushed = arena.set_stack_word(calls, (code + length) as u32);
+        if pushed.and_then(|()| arena.set_stack_word(calls + 4, caller as u32)).is_none() {
             leave!(Exit::Trap(Trap::BadCode));
         }
         (fuel, frame, code) = (rest, opened, body);

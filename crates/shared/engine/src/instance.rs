@@ -1,9 +1,9 @@
 //! A loaded guest: its life from load to end, and everything the innermost loop leaves to others.
 //!
 //! Leaves out scheduling: the caller decides when and for how long a guest runs.
-use crate::execute::{Exit, Registers, execute};
+use crate::execute::{Exit, NO_CALLER, Registers, execute};
 use crate::host::{Args, Host, HostOutcome};
-use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION};
+use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION, RECORD_BYTES};
 use crate::memory::{set_word, word};
 use crate::opcodes::cold_byte;
 use crate::outcome::{Outcome, Place, Trap};
@@ -106,7 +106,6 @@ impl Instance {
             fuel_used: 0,
             fuel_portion: 0,
         };
-        instance.registers.calls = header.stack_bytes as usize;
         let used = arena.get_mut(..needed_bytes as usize).ok_or(LoadError::Inconsistent)?;
         used.fill(0);
         let parts = instance.split(&image, arena).ok_or(LoadError::Inconsistent)?;
@@ -147,7 +146,6 @@ impl Instance {
     pub fn invoke(&mut self, image: &[u8], arena: &mut [u8], function: u16, arguments: &[u32]) {
         let Ok(image) = Image::parse(image) else { return };
         self.registers = Registers { fuel: self.registers.fuel, ..Registers::default() };
-        self.registers.calls = image.header.stack_bytes as usize;
         self.phase = Phase::Entry;
         self.pending = Some(function);
         self.is_parked = false;
@@ -259,10 +257,13 @@ impl Instance {
             return Some(Exit::OutOfFuel);
         };
         self.registers.fuel = rest;
-        if usize::from(header.slots) * 4 > self.registers.calls {
+        let stack_bytes = image.header.stack_bytes as usize;
+        if usize::from(header.slots) * 4 + RECORD_BYTES > stack_bytes {
             return Some(Exit::Trap(Trap::StackExhausted));
         }
-        header.clear_locals(arena);
+        self.registers.calls = stack_bytes - RECORD_BYTES;
+        set_word(arena, self.registers.calls, NO_CALLER);
+        set_word(arena, self.registers.calls + 4, 0);
         self.pending = None;
         None
     }

@@ -4,6 +4,12 @@
 /// up. The code section ends with as many bytes of padding less one.
 pub const WINDOW_BYTES: usize = 10;
 
+/// Words that a call puts on the stack beside its frame: where to go on, and the caller's frame.
+pub const RECORD_WORDS: u16 = 2;
+
+/// Bytes of the same.
+pub const RECORD_BYTES: usize = RECORD_WORDS as usize * 4;
+
 /// Bytes that a bulk memory operation moves before it looks at the stop flag: at about one
 /// instruction a byte this keeps a slice within a twentieth of the promised bound.
 pub const BULK_BYTES_MAX: u32 = 4096;

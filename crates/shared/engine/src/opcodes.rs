@@ -24,6 +24,8 @@ macro_rules! for_each_opcode {
             (Copy64 [Pair Pair] (own copy64))
             (CopyWide [WideSlot WideSlot] (own copy_wide))
             (SetConst8 [Slot Byte] (own set_const8))
+            (Clear [SlotRange] (own clear))
+            (ClearWide [WideRange] (own clear_wide))
             (Select [Slot Slot] (own select))
             (Select64 [Pair Pair] (own select64))
             (GlobalGet [Global] (own global_get))
@@ -66,17 +68,17 @@ macro_rules! for_each_opcode {
             (OrRi [Slot Byte] (ri or))
             (XorRi [Slot Byte] (ri xor))
             (MulRi [Slot Byte] (ri mul))
-            (ShlRi [Slot Byte] (ri shl))
-            (ShrSRi [Slot Byte] (ri shr_s))
-            (ShrURi [Slot Byte] (ri shr_u))
+            (ShlRi [Slot Shift] (ri shl))
+            (ShrSRi [Slot Shift] (ri shr_s))
+            (ShrURi [Slot Shift] (ri shr_u))
             (AddAi [Byte] (ai add))
             (AndAi [Byte] (ai and))
             (OrAi [Byte] (ai or))
             (XorAi [Byte] (ai xor))
             (MulAi [Byte] (ai mul))
-            (ShlAi [Byte] (ai shl))
-            (ShrSAi [Byte] (ai shr_s))
-            (ShrUAi [Byte] (ai shr_u))
+            (ShlAi [Shift] (ai shl))
+            (ShrSAi [Shift] (ai shr_s))
+            (ShrUAi [Shift] (ai shr_u))
             (AddAj [Word] (aj add))
             (AndAj [Word] (aj and))
             (OrAj [Word] (aj or))
@@ -106,17 +108,17 @@ macro_rules! for_each_opcode {
             (OrRis [Slot Byte Slot] (ris or))
             (XorRis [Slot Byte Slot] (ris xor))
             (MulRis [Slot Byte Slot] (ris mul))
-            (ShlRis [Slot Byte Slot] (ris shl))
-            (ShrSRis [Slot Byte Slot] (ris shr_s))
-            (ShrURis [Slot Byte Slot] (ris shr_u))
+            (ShlRis [Slot Shift Slot] (ris shl))
+            (ShrSRis [Slot Shift Slot] (ris shr_s))
+            (ShrURis [Slot Shift Slot] (ris shr_u))
             (AddAis [Byte Slot] (ais add))
             (AndAis [Byte Slot] (ais and))
             (OrAis [Byte Slot] (ais or))
             (XorAis [Byte Slot] (ais xor))
             (MulAis [Byte Slot] (ais mul))
-            (ShlAis [Byte Slot] (ais shl))
-            (ShrSAis [Byte Slot] (ais shr_s))
-            (ShrUAis [Byte Slot] (ais shr_u))
+            (ShlAis [Shift Slot] (ais shl))
+            (ShrSAis [Shift Slot] (ais shr_s))
+            (ShrUAis [Shift Slot] (ais shr_u))
             // 32-bit comparisons that leave 0 or 1.
             (EqRa [Slot] (ra eq))
             (NeRa [Slot] (ra ne))
@@ -245,9 +247,9 @@ macro_rules! for_each_opcode {
             (Or64Ai [Byte] (ai64 or64))
             (Xor64Ai [Byte] (ai64 xor64))
             (Mul64Ai [Byte] (ai64 mul64))
-            (Shl64Ai [Byte] (ai64 shl64))
-            (ShrS64Ai [Byte] (ai64 shr_s64))
-            (ShrU64Ai [Byte] (ai64 shr_u64))
+            (Shl64Ai [Shift64] (ai64 shl64))
+            (ShrS64Ai [Shift64] (ai64 shr_s64))
+            (ShrU64Ai [Shift64] (ai64 shr_u64))
             (ExtendS [] (own extend_s))
             (ExtendU [] (own extend_u))
         }
@@ -333,9 +335,10 @@ pub enum Operand {
     Backward = 8,
     /// `u16`: distance backward from the start of the instruction; `u16`: fuel.
     BackwardWide = 9,
-    /// `u16`: defined function; `u8`: slot where its frame begins.
+    /// `u8`: slot where the frame begins; `i24`: distance from the start of the instruction to the
+    /// header of the called function.
     Call = 10,
-    /// `u16`: defined function; `u16`: slot where its frame begins.
+    /// `u16`: slot where the frame begins; `i24`: distance, as above.
     CallWide = 11,
     /// `u16`: type number; `u16`: slot where the frame begins.
     CallIndirect = 12,
@@ -345,6 +348,14 @@ pub enum Operand {
     Global = 14,
     /// `u8`: the first of two neighbouring words of the globals.
     GlobalPair = 15,
+    /// `u8`: number of bits to shift by, below 32.
+    Shift = 16,
+    /// `u8`: number of bits to shift by, below 64.
+    Shift64 = 17,
+    /// `u8`: first of some neighbouring slots; `u8`: how many, at least 1.
+    SlotRange = 18,
+    /// `u16`: first of some neighbouring slots; `u16`: how many, at least 1.
+    WideRange = 19,
 }
 
 impl Operand {
@@ -353,11 +364,12 @@ impl Operand {
         match self {
             Operand::None => 0,
             Operand::Slot | Operand::Pair | Operand::Byte => 1,
-            Operand::Global | Operand::GlobalPair => 1,
-            Operand::WideSlot | Operand::Forward => 2,
-            Operand::Backward | Operand::Call => 3,
-            Operand::Word | Operand::BackwardWide | Operand::CallWide => 4,
+            Operand::Global | Operand::GlobalPair | Operand::Shift | Operand::Shift64 => 1,
+            Operand::WideSlot | Operand::Forward | Operand::SlotRange => 2,
+            Operand::Backward => 3,
+            Operand::Word | Operand::BackwardWide | Operand::Call | Operand::WideRange => 4,
             Operand::CallIndirect | Operand::CallHost => 4,
+            Operand::CallWide => 5,
             Operand::Long => 8,
         }
     }
@@ -379,12 +391,16 @@ impl Operand {
             13 => Operand::CallHost,
             14 => Operand::Global,
             15 => Operand::GlobalPair,
+            16 => Operand::Shift,
+            17 => Operand::Shift64,
+            18 => Operand::SlotRange,
+            19 => Operand::WideRange,
             _ => Operand::None,
         }
     }
 }
 
-/// Operands of one opcode, at most four, packed so that the whole table is small in flash.
+/// Operands of one opcode, at most three, packed so that the whole table is small in flash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Operands(u16);
 
@@ -393,7 +409,7 @@ impl Operands {
         let mut packed = 0;
         let mut rest = list;
         while let [head @ .., last] = rest {
-            packed = packed << 4 | *last as u16;
+            packed = packed << 5 | *last as u16;
             rest = head;
         }
         Operands(packed)
@@ -404,8 +420,8 @@ impl Iterator for Operands {
     type Item = Operand;
 
     fn next(&mut self) -> Option<Operand> {
-        let operand = Operand::from_number(self.0 & 0xf);
-        self.0 >>= 4;
+        let operand = Operand::from_number(self.0 & 0x1f);
+        self.0 >>= 5;
         (operand != Operand::None).then_some(operand)
     }
 }

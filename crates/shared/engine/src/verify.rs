@@ -2,36 +2,32 @@
 //!
 //! Leaves out termination and stack depth, which are watched while the code runs, and whether a
 //! slot holds what the operation expects: any 32 bits are a value.
-use crate::limits::WINDOW_BYTES;
+use crate::limits::{RECORD_WORDS, WINDOW_BYTES};
 use crate::opcodes::{ColdOpcode, Opcode, Operand, Operands};
 use wasmbed_image::Image;
 
 /// What stands before the first instruction of a function.
 ///
 /// # Layout
-/// Little endian: `u16` slots, `u8` first slot to clear, `u16` slots to clear, `u16` cost.
+/// Little endian: `u16` words of stack that a call needs, which is its slots and
+/// [`RECORD_WORDS`], then `u16` cost.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FunctionHeader {
     /// Slots of the frame: parameters, locals, operands, and the arguments of calls.
     pub slots: u16,
-    /// First local that is not a parameter.
-    pub locals_first: u8,
-    /// Slots of locals, which begin as 0.
-    pub locals: u16,
     /// Fuel of one call.
     pub cost: u16,
 }
 
 impl FunctionHeader {
     /// Bytes of the encoded header.
-    pub const BYTES: usize = 7;
+    pub const BYTES: usize = 4;
 
     /// The header as it stands in the code.
     pub const fn encode(self) -> [u8; FunctionHeader::BYTES] {
-        let [slots_low, slots_high] = self.slots.to_le_bytes();
-        let [locals_low, locals_high] = self.locals.to_le_bytes();
+        let [words_low, words_high] = self.slots.saturating_add(RECORD_WORDS).to_le_bytes();
         let [cost_low, cost_high] = self.cost.to_le_bytes();
-        [slots_low, slots_high, self.locals_first, locals_low, locals_high, cost_low, cost_high]
+        [words_low, words_high, cost_low, cost_high]
     }
 
     /// The header at `offset`, and the offset of the first instruction behind it.
@@ -39,20 +35,10 @@ impl FunctionHeader {
     pub fn decode(code: &[u8], offset: usize) -> Option<(FunctionHeader, usize)> {
         let bytes: &[u8; FunctionHeader::BYTES] = code.get(offset..)?.first_chunk()?;
         let header = FunctionHeader {
-            slots: u16::from_le_bytes([bytes[0], bytes[1]]),
-            locals_first: bytes[2],
-            locals: u16::from_le_bytes([bytes[3], bytes[4]]),
-            cost: u16::from_le_bytes([bytes[5], bytes[6]]),
+            slots: u16::from_le_bytes([bytes[0], bytes[1]]).checked_sub(RECORD_WORDS)?,
+            cost: u16::from_le_bytes([bytes[2], bytes[3]]),
         };
         Some((header, offset + FunctionHeader::BYTES))
-    }
-
-    /// Sets the locals of the frame at the bottom of the stack to 0.
-    pub(crate) fn clear_locals(&self, stack: &mut [u8]) {
-        let first = usize::from(self.locals_first) * 4;
-        if let Some(locals) = stack.get_mut(first..first + usize::from(self.locals) * 4) {
-            locals.fill(0);
-        }
     }
 }
 
@@ -108,9 +94,7 @@ pub(crate) fn verify(image: &Image<'_>, scratch: &mut [u8]) -> Result<(), CodeFa
         let Some((header, body)) = FunctionHeader::decode(code, begin) else {
             return Err(fault(begin, CodeFaultKind::Header));
         };
-        if header.cost == 0
-            || u32::from(header.locals_first) + u32::from(header.locals) > header.slots.into()
-        {
+        if header.cost == 0 {
             return Err(fault(begin, CodeFaultKind::Header));
         }
         let mut function = Function { image, starts, code, slots: header.slots, body, end };
@@ -227,11 +211,13 @@ impl Function<'_> {
             Operand::Forward => self.check_forward(at, operand_at),
             Operand::Backward => self.check_backward(at, half, second & 0xff),
             Operand::BackwardWide => self.check_backward(at, half, second),
-            Operand::Call => index(half < functions).and(slot(u32::from(second & 0xff) <= slots)),
-            Operand::CallWide => {
-                index(half < functions).and(slot(second <= self.slots && second < 1 << 12))
-            }
-            Operand::CallIndirect => slot(second <= self.slots && second < 1 << 12),
+            Operand::SlotRange => slot(byte + (half >> 8) as u32 <= slots && half >> 8 != 0),
+            Operand::WideRange => slot(u32::from(half) + u32::from(second) <= slots && second != 0),
+            Operand::Shift => index(byte < 32),
+            Operand::Shift64 => index(byte < 64),
+            Operand::Call => slot(byte <= slots).and(self.check_call(at, operand_at + 1)),
+            Operand::CallWide => slot(half <= self.slots).and(self.check_call(at, operand_at + 2)),
+            Operand::CallIndirect => slot(second <= self.slots),
             Operand::CallHost => {
                 let import = self.image.import(half).filter(|_| half < self.image.header.imports);
                 let import = import.and_then(wasmbed_abi::import_by_number);
@@ -239,6 +225,20 @@ impl Function<'_> {
                 let words: u16 = import.params.iter().map(|param| param.words()).sum();
                 slot(u32::from(second) + u32::from(words) <= slots)
             }
+        }
+    }
+
+    fn check_call(&self, at: usize, operand_at: usize) -> Result<(), CodeFaultKind> {
+        let distance = i32::from_le_bytes([
+            0,
+            self.byte(operand_at),
+            self.byte(operand_at + 1),
+            self.byte(operand_at + 2),
+        ]) >> 8;
+        let target = (at as u32).wrapping_add_signed(distance);
+        match self.image.function_at(target) {
+            Some(_) => Ok(()),
+            None => Err(CodeFaultKind::Index),
         }
     }
 

@@ -279,6 +279,24 @@ impl<'a> Image<'a> {
         bytes.first_chunk().copied().map(u32::from_le_bytes).map(FunctionRecord::decode)
     }
 
+    /// Number of the function whose header is at `code_offset`, in a body whose functions ascend.
+    pub fn function_at(&self, code_offset: u32) -> Option<u16> {
+        let (mut low, mut high) = (0, self.header.functions);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = self.function(middle)?.code_offset;
+            if found == code_offset {
+                return Some(middle);
+            }
+            if found < code_offset {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        None
+    }
+
     /// The table element at `index`: a defined function or [`NO_FUNCTION`].
     pub fn table_element(&self, index: u32) -> Option<u16> {
         let bytes = self.table.get((index as usize).checked_mul(2)?..)?;

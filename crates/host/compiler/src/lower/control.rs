@@ -124,11 +124,12 @@ impl Lowering<'_, '_> {
                 self.emit(Opcode::CallHost, &[import_low, import_high, base_low, base_high]);
             }
             Some(defined) => {
-                let [low, high] = (defined as u16).to_le_bytes();
+                // The distance is known once all functions have their place.
+                self.call_places.push((self.assembler.here() as u32, defined));
                 if base_high == 0 {
-                    self.emit(Opcode::Call, &[low, high, base_low]);
+                    self.emit(Opcode::Call, &[base_low, 0, 0, 0]);
                 } else {
-                    self.emit(Opcode::CallWide, &[low, high, base_low, base_high]);
+                    self.emit(Opcode::CallWide, &[base_low, base_high, 0, 0, 0]);
                 }
                 self.calls.push(CallSite { base, callee: Callee::Defined(defined) });
             }

@@ -3,7 +3,7 @@ use super::*;
 use crate::opcodes::ColdOpcode;
 use wasmbed_image::{FORMAT_LOWERED_V1, FunctionRecord, Header, NO_FUNCTION};
 
-const HEADER: FunctionHeader = FunctionHeader { slots: 4, locals_first: 1, locals: 1, cost: 3 };
+const HEADER: FunctionHeader = FunctionHeader { slots: 4, cost: 3 };
 
 /// An image with one import (`log`), one word of globals, and the functions given as code.
 fn image(functions: &[Vec<u8>]) -> Vec<u8> {
@@ -59,7 +59,11 @@ fn sound_code_is_accepted() {
     check(&[Opcode::Loop as u8, 0, 0, 1], Ok(()));
     check(&[Opcode::BranchTable as u8, 1, 0, 7, 0, 8, 0, RETURN, RETURN], Ok(()));
     check(&[Opcode::CallHost as u8, 0, 0, 2, 0, RETURN], Ok(()));
-    check(&[Opcode::Call as u8, 0, 0, 4, RETURN], Ok(()));
+    check(&[Opcode::Call as u8, 4, 0xfc, 0xff, 0xff, RETURN], Ok(()));
+    check(&[Opcode::CallWide as u8, 4, 0, 0xfc, 0xff, 0xff, RETURN], Ok(()));
+    check(&[Opcode::Clear as u8, 2, 2, RETURN], Ok(()));
+    check(&[Opcode::ClearWide as u8, 0, 0, 4, 0, RETURN], Ok(()));
+    check(&[Opcode::ShlAi as u8, 31, RETURN], Ok(()));
     check(&[Opcode::Cold as u8, ColdOpcode::DivS as u8, 3, RETURN], Ok(()));
 }
 
@@ -70,11 +74,17 @@ fn operands_out_of_bounds_are_refused() {
     check(&[Opcode::Get64 as u8, 3, RETURN], Err(Slot));
     check(&[Opcode::Cold as u8, ColdOpcode::DivS as u8, 4, RETURN], Err(Slot));
     check(&[Opcode::CallHost as u8, 0, 0, 3, 0, RETURN], Err(Slot));
-    check(&[Opcode::Call as u8, 0, 0, 5, RETURN], Err(Slot));
+    check(&[Opcode::Call as u8, 5, 0xfc, 0xff, 0xff, RETURN], Err(Slot));
+    check(&[Opcode::Clear as u8, 2, 3, RETURN], Err(Slot));
+    check(&[Opcode::Clear as u8, 2, 0, RETURN], Err(Slot));
+    check(&[Opcode::ClearWide as u8, 0, 0, 0, 1, RETURN], Err(Slot));
+    check(&[Opcode::ShlAi as u8, 32, RETURN], Err(Index));
+    check(&[Opcode::Shl64Ai as u8, 64, RETURN], Err(Index));
     check(&[Opcode::CallIndirect as u8, 0, 0, 5, 0, RETURN], Err(Slot));
     check(&[Opcode::GlobalGet as u8, 1, RETURN], Err(Index));
     check(&[Opcode::GlobalGet64 as u8, 0, RETURN], Err(Index));
-    check(&[Opcode::Call as u8, 1, 0, 0, RETURN], Err(Index));
+    check(&[Opcode::Call as u8, 0, 0xfd, 0xff, 0xff, RETURN], Err(Index));
+    check(&[Opcode::CallWide as u8, 0, 0, 0, 0, 0x80, RETURN], Err(Index));
     check(&[Opcode::CallHost as u8, 1, 0, 0, 0, RETURN], Err(Index));
     check(&[0xff, RETURN], Err(CodeFaultKind::Opcode));
     check(&[Opcode::Cold as u8, 0xff, RETURN], Err(CodeFaultKind::Opcode));
@@ -100,7 +110,7 @@ fn functions_must_end_and_follow_each_other() {
     check(&[], Err(Function));
     let with = |header: FunctionHeader| verified(&[[&header.encode()[..], &[RETURN]].concat()]);
     assert_eq!(with(FunctionHeader { cost: 0, ..HEADER }), Err(Header));
-    assert_eq!(with(FunctionHeader { locals: 4, ..HEADER }), Err(Header));
+    assert_eq!(verified(&[vec![1, 0, 3, 0, RETURN]]), Err(Header));
     let function = [&HEADER.encode()[..], &[RETURN]].concat();
     assert_eq!(verified(&[function.clone(), function.clone()]), Ok(()));
     assert_eq!(verified(&[function, Vec::new()]), Err(Function));
@@ -110,5 +120,5 @@ fn functions_must_end_and_follow_each_other() {
 fn scratch_that_is_too_short_is_an_error_not_a_panic() {
     let bytes = image(&[[&HEADER.encode()[..], &[RETURN]].concat()]);
     let image = Image::parse(&bytes).unwrap();
-    assert!(verify(&image, &mut [0; 2]).is_err());
+    assert!(verify(&image, &mut [0; 1]).is_err());
 }
