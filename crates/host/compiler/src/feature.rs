@@ -14,10 +14,7 @@ pub(crate) fn unsupported_operator(operator: &Operator<'_>) -> PrepareError {
     }
     let (proposal, visit) = wasmparser::for_each_operator!(names);
     let name = visit.trim_start_matches("visit_");
-    let touches_floats = name.contains("f32") || name.contains("f64");
-    let is_vector = matches!(proposal, "simd" | "relaxed_simd");
     let feature = match proposal {
-        _ if touches_floats && !is_vector => "floating point",
         "simd" | "relaxed_simd" => "SIMD",
         "bulk_memory" => "bulk memory",
         "reference_types" | "function_references" => "reference types",
@@ -48,7 +45,6 @@ fn operator_text(name: &str) -> String {
 /// The error for a value type that the lowering does not know.
 pub(crate) fn unsupported_type(value: ValType) -> PrepareError {
     let feature = match value {
-        ValType::F32 | ValType::F64 => "floating point",
         ValType::V128 => "SIMD",
         _ => "reference types",
     };

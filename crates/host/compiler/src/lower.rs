@@ -7,6 +7,7 @@
 mod arithmetic;
 mod branch;
 mod control;
+mod float;
 mod operators;
 mod values;
 

@@ -1,7 +1,7 @@
 //! Reads a WebAssembly module into what the lowering needs, and refuses what it cannot do by name.
 //!
-//! Validation is wasmparser's; it allows every proposal, so that what is missing here is told by
-//! its own name and not as "invalid".
+//! Validation is wasmparser's. A module that is valid only with a proposal that is missing here is
+//! read all the same, so that the proposal is told by its own name and not as "invalid".
 use crate::error::PrepareError;
 use crate::feature::{unsupported_operator, unsupported_type};
 use crate::limits::{GLOBAL_WORDS_MAX, MODULE_BYTES_MAX, PARAMETER_WORDS_MAX, TABLE_ELEMENTS_MAX};
@@ -12,7 +12,7 @@ use wasmparser::{
     TableInit, TypeRef, TypeSectionReader, ValType, Validator, WasmFeatures,
 };
 
-/// Type of a value that can be lowered.
+/// How wide a value is: a float is its bits, a reference is a number.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Type {
     I32,
@@ -30,8 +30,8 @@ impl Type {
 
     pub(crate) fn of(value: ValType) -> Result<Type, PrepareError> {
         match value {
-            ValType::I32 => Ok(Type::I32),
-            ValType::I64 => Ok(Type::I64),
+            ValType::I32 | ValType::F32 => Ok(Type::I32),
+            ValType::I64 | ValType::F64 => Ok(Type::I64),
             other => Err(unsupported_type(other)),
         }
     }
@@ -42,6 +42,8 @@ impl Type {
 pub(crate) struct Signature {
     pub(crate) params: Vec<Type>,
     pub(crate) result: Option<Type>,
+    /// The type as the module says it: functions of equal width are not all of one type.
+    declared: FuncType,
 }
 
 impl Signature {
@@ -60,7 +62,7 @@ impl Signature {
                 return Err(PrepareError::not_implemented("multi-value", detail));
             }
         };
-        let signature = Signature { params: params?, result };
+        let signature = Signature { params: params?, result, declared: function.clone() };
         let words: u32 = signature.params.iter().map(|param| u32::from(param.words())).sum();
         if words > PARAMETER_WORDS_MAX {
             let what = "words of parameters of one function";
@@ -97,9 +99,18 @@ pub struct Export {
     pub function: u32,
 }
 
+/// What a module may use: version 2.0 without SIMD, and memories with pages of one byte.
+const SUPPORTED: WasmFeatures = WasmFeatures::WASM2
+    .difference(WasmFeatures::SIMD)
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES);
+
 /// A module that was validated and uses only what can be lowered, function bodies apart.
 #[derive(Default)]
 pub(crate) struct Module<'a> {
+    /// Why it is not valid by what is supported, if it is by later proposals. Lowering refuses by
+    /// name what it does not know, so this is told only if nothing else was found.
+    pub(crate) beyond: Option<PrepareError>,
     types: Vec<Result<Signature, PrepareError>>,
     pub(crate) imports: Vec<&'static Import>,
     /// Type of each function, imports first.
@@ -124,8 +135,11 @@ impl<'a> Module<'a> {
                 module_bytes_max: MODULE_BYTES_MAX,
             });
         }
-        Validator::new_with_features(WasmFeatures::all()).validate_all(wasm)?;
-        let mut module = Module::default();
+        let beyond = Validator::new_with_features(SUPPORTED).validate_all(wasm).err();
+        if beyond.is_some() {
+            Validator::new_with_features(WasmFeatures::all()).validate_all(wasm)?;
+        }
+        let mut module = Module { beyond: beyond.map(PrepareError::from), ..Module::default() };
         for payload in Parser::new(0).parse_all(wasm) {
             module.read(payload?)?;
         }
@@ -263,14 +277,12 @@ impl<'a> Module<'a> {
             return Err(PrepareError::UnknownImport { module, name });
         };
         let to_type = |value: &ValueType| match value {
-            ValueType::I32 => Type::I32,
-            ValueType::I64 => Type::I64,
+            ValueType::I32 => ValType::I32,
+            ValueType::I64 => ValType::I64,
         };
-        let expected = Signature {
-            params: known.params.iter().map(to_type).collect(),
-            result: known.result.as_ref().map(to_type),
-        };
-        if self.type_signature(type_index) != Ok(&expected) {
+        let expected =
+            FuncType::new(known.params.iter().map(to_type), known.result.iter().map(to_type));
+        if self.type_signature(type_index)?.declared != expected {
             return Err(PrepareError::ImportType { module, name });
         }
         self.imports.push(known);
@@ -357,6 +369,8 @@ impl<'a> Module<'a> {
             let value = match operator {
                 Operator::I32Const { value } => value as u32 as u64,
                 Operator::I64Const { value } => value as u64,
+                Operator::F32Const { value } => value.bits().into(),
+                Operator::F64Const { value } => value.bits(),
                 Operator::GlobalGet { global_index } => {
                     let global = self.globals.get(global_index as usize);
                     global.map_or(0, |global| global.value)

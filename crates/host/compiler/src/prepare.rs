@@ -123,6 +123,9 @@ pub fn prepare(wasm: &[u8], options: &Options) -> Result<Prepared, PrepareError>
         let type_number = module.type_number(module.signature(function)?);
         code.append(lower(&module, function, body)?, type_number)?;
     }
+    if let Some(error) = module.beyond {
+        return Err(error);
+    }
     let mut numbers = Numbers { module: &module, thunks: Vec::new() };
     let entry_number = numbers.number(entry, &mut code)?;
     let start_number = numbers.number(module.start, &mut code)?;

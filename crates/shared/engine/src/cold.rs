@@ -2,6 +2,7 @@
 //!
 //! Leaves out those that deal with memory as a whole, which `instance` does.
 use crate::arith::*;
+use crate::float::*;
 use crate::limits::WINDOW_BYTES;
 use crate::opcodes::{cold_byte, for_each_cold_opcode};
 use crate::outcome::Trap;
@@ -39,6 +40,15 @@ pub(crate) fn cold(
         };
         (unary64 $f:ident) => {
             ($f(accumulator), 2)
+        };
+        (check32 $f:ident) => {
+            ($f(low).map_err(trap)?.into(), 2)
+        };
+        (check64 $f:ident) => {
+            ($f(accumulator).map_err(trap)?.into(), 2)
+        };
+        (narrow $f:ident) => {
+            ($f(accumulator).into(), 2)
         };
         (compare64 $f:ident) => {
             ($f(frame.long(slot), accumulator).into(), 3)

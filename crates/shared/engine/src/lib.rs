@@ -11,6 +11,7 @@
 mod arith;
 mod cold;
 mod execute;
+mod float;
 mod host;
 mod instance;
 pub mod limits;

@@ -37,7 +37,7 @@ pub enum Trap {
     MemoryOutOfBounds = 2,
     /// An integer division by zero.
     DivideByZero = 3,
-    /// An integer division whose result does not fit.
+    /// An integer division or conversion whose result does not fit.
     IntegerOverflow = 4,
     /// Its calls are nested deeper than its stack is long.
     StackExhausted = 5,
@@ -51,4 +51,6 @@ pub enum Trap {
     Host = 9,
     /// The byte code is not what was verified.
     BadCode = 10,
+    /// A conversion to an integer of what is not a number.
+    InvalidConversion = 11,
 }

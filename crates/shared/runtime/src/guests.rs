@@ -317,6 +317,7 @@ fn reason_of(trap: Trap) -> GuestReason {
         Trap::MemoryOutOfBounds => GuestReason::TrapMemoryOutOfBounds,
         Trap::DivideByZero => GuestReason::TrapDivideByZero,
         Trap::IntegerOverflow => GuestReason::TrapIntegerOverflow,
+        Trap::InvalidConversion => GuestReason::TrapInvalidConversion,
         Trap::StackExhausted => GuestReason::TrapStackExhausted,
         Trap::TableOutOfBounds | Trap::UninitializedElement => GuestReason::TrapTableOutOfBounds,
         Trap::IndirectCallType => GuestReason::TrapIndirectCall,

@@ -168,7 +168,7 @@ codes! {
         TrapHostCall = 40,
         /// The guest ended itself with a code other than 0.
         ExitedWithError = 41,
-        /// A number that the target type cannot hold, or no number, was converted to an integer.
+        /// What is not a number was converted to an integer.
         TrapInvalidConversion = 42,
         /// The guest did not end within its grace period after it was asked to stop.
         KilledAfterGrace = 43,

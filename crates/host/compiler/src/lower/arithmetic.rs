@@ -143,7 +143,7 @@ impl Lowering<'_, '_> {
     }
 
     /// The first operand in a slot, the second in the accumulator.
-    fn settle_and_load_last(&mut self, first: Entry, second: Entry) -> u16 {
+    pub(super) fn settle_and_load_last(&mut self, first: Entry, second: Entry) -> u16 {
         let first = if second.value == Value::Accumulator { first } else { self.settled(first) };
         self.settle_and_load(first, second)
     }

@@ -7,7 +7,7 @@ use crate::error::PrepareError;
 use crate::feature::unsupported_operator;
 use crate::module::Type;
 use wasmbed_engine::{ColdOpcode, Opcode};
-use wasmparser::{MemArg, MemArgTarget, Operator, ValType};
+use wasmparser::{MemArg, MemArgTarget, Operator};
 
 /// Loads and stores in the order of their rows.
 const LOAD32: u8 = 0;
@@ -37,7 +37,10 @@ impl Lowering<'_, '_> {
                 self.push(Value::Constant(0), Type::I64);
             }
             self.compare64(index);
-        } else if !self.cold_operator(operator) && !self.memory_operator(operator)? {
+        } else if !self.cold_operator(operator)
+            && !self.float_operator(operator)
+            && !self.memory_operator(operator)?
+        {
             return self.other_operator(operator);
         }
         Ok(())
@@ -84,7 +87,7 @@ impl Lowering<'_, '_> {
     fn memory_operator(&mut self, operator: &Operator<'_>) -> Result<bool, PrepareError> {
         use Operator::*;
         match operator {
-            I32Load { memarg } => self.load_memory(LOAD32, memarg, None)?,
+            I32Load { memarg } | F32Load { memarg } => self.load_memory(LOAD32, memarg, None)?,
             I32Load8S { memarg } => self.load_memory(LOAD8_S, memarg, None)?,
             I32Load8U { memarg } => self.load_memory(LOAD8_U, memarg, None)?,
             I32Load16S { memarg } => self.load_memory(LOAD16_S, memarg, None)?,
@@ -95,11 +98,13 @@ impl Lowering<'_, '_> {
             I64Load16U { memarg } => self.load_memory(LOAD16_U, memarg, Some(Opcode::ExtendU))?,
             I64Load32S { memarg } => self.load_memory(LOAD32, memarg, Some(Opcode::ExtendS))?,
             I64Load32U { memarg } => self.load_memory(LOAD32, memarg, Some(Opcode::ExtendU))?,
-            I64Load { memarg } => self.load_memory64(memarg)?,
-            I32Store { memarg } | I64Store32 { memarg } => self.store_memory(STORE32, memarg)?,
+            I64Load { memarg } | F64Load { memarg } => self.load_memory64(memarg)?,
+            I32Store { memarg } | I64Store32 { memarg } | F32Store { memarg } => {
+                self.store_memory(STORE32, memarg)?;
+            }
             I32Store8 { memarg } | I64Store8 { memarg } => self.store_memory(STORE8, memarg)?,
             I32Store16 { memarg } | I64Store16 { memarg } => self.store_memory(STORE16, memarg)?,
-            I64Store { memarg } => self.store_memory64(memarg)?,
+            I64Store { memarg } | F64Store { memarg } => self.store_memory64(memarg)?,
             MemorySize { .. } => {
                 self.spill();
                 self.assembler.emit_cold(ColdOpcode::MemorySize as u8, &[]);
@@ -159,7 +164,9 @@ impl Lowering<'_, '_> {
             Operator::Drop => {
                 self.pop();
             }
-            Operator::Select | Operator::TypedSelect { ty: ValType::I32 | ValType::I64 } => {
+            Operator::Select => self.select(),
+            Operator::TypedSelect { ty } => {
+                Type::of(*ty)?;
                 self.select();
             }
             Operator::LocalGet { local_index } => self.local_get(*local_index),

@@ -44,6 +44,7 @@ impl Failure {
             Failure::Trap(Trap::TableOutOfBounds) => "undefined element",
             Failure::Trap(Trap::UninitializedElement) => "uninitialized element",
             Failure::Trap(Trap::IndirectCallType) => "indirect call type mismatch",
+            Failure::Trap(Trap::InvalidConversion) => "invalid conversion to integer",
             _ => "other",
         }
     }

@@ -1,6 +1,5 @@
 //! Prepared modules, executed: what they compute, what they cost, and how they end.
 mod differential;
-mod floatless;
 mod generator;
 mod guest;
 mod guests;
