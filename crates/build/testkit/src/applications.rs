@@ -10,7 +10,7 @@ use rcgen::{
 };
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use wasmbed_image::{Capabilities, Limits, Manifest, RestartPolicy};
+use wasmbed_image::{Config, GrantList, Grants, Limits, Manifest, RestartPolicy};
 use wasmbed_wire::{AppId, Provisioning, PublicKey, Seq};
 
 /// Namespace of everything here.
@@ -106,7 +106,8 @@ impl Vendor {
             generation,
             image_digest: Sha256::digest(image).into(),
             image_bytes: image.len() as u32,
-            capabilities: Capabilities::all(),
+            grants: Grants::all(),
+            config: Config::default(),
             limits: Limits { memory_bytes: 65_536, stack_bytes: 4096, fuel: None },
             restart_policy: RestartPolicy::Always,
             priority: 0,
@@ -120,6 +121,16 @@ impl Vendor {
         let signature = self.signer.sign(message).to_bytes();
         Application { app, generation, manifest, signature, image: image.to_vec() }
     }
+}
+
+/// The grants that these texts mean.
+///
+/// # Panics
+/// If one of them is no grant.
+#[track_caller]
+pub fn grants_of(texts: &[&str]) -> Grants<'static> {
+    let list = GrantList::parse(texts.iter().copied()).expect("grants");
+    Box::leak(Box::new(list)).grants()
 }
 
 /// The image of a module in the text format.

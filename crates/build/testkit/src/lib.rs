@@ -10,7 +10,7 @@ pub mod modules;
 mod platform;
 mod world;
 
-pub use applications::{Application, Vendor, image_of};
+pub use applications::{Application, Vendor, grants_of, image_of};
 pub use cable::Cable;
 pub use choices::Choices;
 pub use gateway::{Gateway, Reply};

@@ -56,7 +56,8 @@ fn import_name(image: &Image<'_>, index: u16) -> String {
     let number = image.import(index).unwrap_or(0);
     match wasmbed_abi::import_by_number(number) {
         Some(import) => {
-            format!("{}.{} (capability {})", import.module, import.name, import.capability.name())
+            let capability = import.capability.map_or("none", |capability| capability.name());
+            format!("{}.{} (capability {capability})", import.module, import.name)
         }
         None => format!("unknown function {number}"),
     }

@@ -145,10 +145,14 @@ pub fn prepare(wasm: &[u8], options: &Options) -> Result<Prepared, PrepareError>
 
 fn check_grants(module: &Module<'_>, options: &Options) -> Result<(), PrepareError> {
     let Some(granted) = &options.granted else { return Ok(()) };
-    match module.imports.iter().find(|import| !granted.contains(&import.capability)) {
-        Some(import) => Err(PrepareError::capability(import.name, import.capability)),
-        None => Ok(()),
+    for import in &module.imports {
+        if let Some(capability) = import.capability
+            && !granted.contains(&capability)
+        {
+            return Err(PrepareError::capability(import.name, capability));
+        }
     }
+    Ok(())
 }
 
 /// Functions that were lowered, one behind the other.
@@ -341,7 +345,7 @@ fn initial_values(module: &Module<'_>) -> (Vec<u8>, Vec<u8>) {
 fn needs(module: &Module<'_>, header: &Header, image_bytes: u32) -> Needs {
     let capabilities = Capability::ALL.into_iter();
     let uses = |capability: &Capability| {
-        module.imports.iter().any(|import| import.capability == *capability)
+        module.imports.iter().any(|import| import.capability == Some(*capability))
     };
     Needs {
         image_bytes,

@@ -2,7 +2,7 @@
 
 use wasmbed_compiler::{Needs, Options, PrepareError};
 use wasmbed_crds::application::Limits;
-use wasmbed_image::{Capabilities, Capability};
+use wasmbed_image::{Capability, Grants};
 use wasmbed_model::condition::reasons;
 
 use crate::preparation::Refusal;
@@ -17,6 +17,8 @@ pub struct Compiled {
     pub limits: wasmbed_image::Limits,
     /// Bytes of RAM beside the image.
     pub working_bytes: u64,
+    /// Bytes of RAM for what was granted.
+    pub grant_bytes: u64,
     /// Bytes of code.
     pub code_bytes: u64,
     /// Bytes of linear memory.
@@ -32,7 +34,7 @@ pub struct Compiled {
 pub fn compile(
     module: &[u8],
     limits: Option<Limits>,
-    granted: Capabilities<'_>,
+    granted: Grants<'_>,
 ) -> Result<Compiled, Refusal> {
     let limits = limits.unwrap_or_default();
     let options = Options {
@@ -47,6 +49,7 @@ pub fn compile(
         format: wasmbed_image::FORMAT_LOWERED_V1,
         limits: signed,
         working_bytes: needs.arena_bytes.into(),
+        grant_bytes: granted.arena_bytes().into(),
         code_bytes: needs.code_bytes.into(),
         memory_bytes: needs.memory_bytes_max.into(),
         stack_bytes: needs.stack_bytes.into(),

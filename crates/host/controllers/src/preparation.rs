@@ -5,7 +5,8 @@
 use wasmbed_crds::application::RestartPolicy;
 use wasmbed_crds::application_revision::{Needs, RevisionTemplate};
 use wasmbed_crds::limits::MODULE_BYTES_MAX;
-use wasmbed_image::{Capabilities, Capability, Manifest};
+use wasmbed_image::grants::text::ParseErrorKind;
+use wasmbed_image::{Config, GrantList, Manifest};
 use wasmbed_model::condition::reasons;
 use wasmbed_model::ids::{self, AppId, Digest};
 use wasmbed_pki::ImageSigner;
@@ -87,8 +88,8 @@ pub fn prepare(
 ) -> Result<Signed, Refusal> {
     let module_digest = ids::sha256(module);
     check_module(module, module_digest, expected)?;
-    let capabilities = capabilities(&template.capabilities)?;
-    let compiled = compile(module, template.limits, capabilities)?;
+    let granted = granted(&template.capabilities)?;
+    let compiled = compile(module, template.limits, granted.grants())?;
     check_image(&compiled)?;
     let image_digest = ids::sha256(&compiled.image);
     let manifest = Manifest {
@@ -98,7 +99,8 @@ pub fn prepare(
         generation: subject.generation,
         image_digest: image_digest.0,
         image_bytes: compiled.image.len() as u32,
-        capabilities,
+        grants: granted.grants(),
+        config: Config::default(),
         limits: compiled.limits,
         restart_policy: match template.restart_policy {
             RestartPolicy::Always => wasmbed_image::RestartPolicy::Always,
@@ -109,7 +111,12 @@ pub fn prepare(
     };
     let mut buffer = [0; wasmbed_image::limits::MANIFEST_BYTES_MAX];
     let manifest_bytes = manifest.encode(&mut buffer).map_err(|error| {
-        Refusal::lasting(reasons::TOO_LARGE, format!("the manifest cannot be written: {error:?}"))
+        let message = format!(
+            "names, capabilities and configuration together do not fit a manifest of {} bytes: \
+             {error:?}",
+            buffer.len()
+        );
+        Refusal::lasting(reasons::TOO_LARGE, message)
     })?;
     let manifest = buffer[..manifest_bytes].to_vec();
     let signature = signer
@@ -151,35 +158,14 @@ fn check_image(compiled: &Compiled) -> Result<(), Refusal> {
 }
 
 /// Reads the list of an Application.
-fn capabilities(names: &[String]) -> Result<Capabilities<'_>, Refusal> {
-    let mut granted = Capabilities::none();
-    let mut prefixes = 0;
-    for name in names {
-        let (word, prefix) = match name.split_once(':') {
-            Some((word, prefix)) => (word, Some(prefix)),
-            None => (name.as_str(), None),
+fn granted(texts: &[String]) -> Result<GrantList, Refusal> {
+    GrantList::parse(texts.iter().map(String::as_str)).map_err(|error| {
+        let reason = match error.kind {
+            ParseErrorKind::TooMany | ParseErrorKind::TooLong => reasons::TOO_LARGE,
+            _ => reasons::CAPABILITY_UNKNOWN,
         };
-        let unknown = || {
-            let known = Capability::ALL.map(|capability| capability.name()).join(", ");
-            let message =
-                format!("{name:?} is no capability; there are: {known}, telemetry:PREFIX");
-            Refusal::lasting(reasons::CAPABILITY_UNKNOWN, message)
-        };
-        let capability = Capability::by_name(word).ok_or_else(unknown)?;
-        granted = match (capability, prefix) {
-            (_, None) => granted.with(capability),
-            (Capability::Telemetry, Some(prefix)) => {
-                prefixes += 1;
-                granted.with_telemetry_topic(prefix)
-            }
-            (_, Some(_)) => return Err(unknown()),
-        };
-    }
-    if prefixes > 1 {
-        let message = "telemetry can be narrowed to one prefix only";
-        return Err(Refusal::lasting(reasons::NOT_IMPLEMENTED, message));
-    }
-    Ok(granted)
+        Refusal::lasting(reason, error.to_string())
+    })
 }
 
 /// The schema bounds it already; an object written before that rule is taken as near as it goes.
@@ -188,7 +174,7 @@ fn clamp_priority(priority: i32) -> i16 {
 }
 
 fn needs(compiled: &Compiled) -> Needs {
-    let parts = [compiled.image.len() as u64, compiled.working_bytes];
+    let parts = [compiled.image.len() as u64, compiled.working_bytes, compiled.grant_bytes];
     let arena: u64 = parts.iter().map(|bytes| bytes.next_multiple_of(ARENA_ALIGN_BYTES)).sum();
     Needs {
         arena_bytes: arena as i64,

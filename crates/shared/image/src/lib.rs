@@ -11,16 +11,17 @@
 #[cfg(test)]
 extern crate std;
 
-mod capabilities;
+pub mod grants;
 mod header;
 pub mod limits;
 mod manifest;
 
-pub use capabilities::Capabilities;
+pub use grants::{Argument, Grant, GrantError, GrantList, Grants, Rate, RateUnit};
 pub use header::{
     FORMAT_LOWERED_V1, FunctionRecord, Header, Image, ImageError, NO_FUNCTION, VERSION,
 };
 pub use manifest::{
-    DecodeError, EncodeError, Limits, Manifest, RestartPolicy, SIGNED_PREFIX, signed_message,
+    Config, DecodeError, EncodeError, Limits, Manifest, RestartPolicy, SIGNED_PREFIX,
+    signed_message,
 };
 pub use wasmbed_abi::Capability;

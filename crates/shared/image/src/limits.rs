@@ -1,7 +1,7 @@
 //! Bounds on foreign input of this crate.
 
 /// Longest encoded manifest: it travels in one message of at most 480 bytes, with its signature.
-pub const MANIFEST_BYTES_MAX: usize = 320;
+pub const MANIFEST_BYTES_MAX: usize = 360;
 
 /// Longest message that is signed: the prefix and a manifest.
 pub const SIGNED_MESSAGE_BYTES_MAX: usize = crate::SIGNED_PREFIX.len() + MANIFEST_BYTES_MAX;
@@ -9,7 +9,23 @@ pub const SIGNED_MESSAGE_BYTES_MAX: usize = crate::SIGNED_PREFIX.len() + MANIFES
 /// Longest namespace or application name: the length of a DNS label, as Kubernetes bounds them.
 pub const NAME_BYTES_MAX: usize = 63;
 
-/// Longest telemetry topic prefix: as long as the longest topic.
+/// Most capabilities that one application is granted. Chosen: each capability there is, and a
+/// few prefixes.
+pub const GRANTS_MAX: usize = 16;
+
+/// Longest list of grants. Chosen: what a manifest with usual names has left.
+pub const GRANTS_BYTES_MAX: usize = 128;
+
+/// Arguments and environment together, each string with its end: what a manifest has room for.
+pub const CONFIG_BYTES_MAX: usize = 96;
+
+/// Most bytes of keys and values that one application may be granted: what the journal has room for.
+pub const STORAGE_BYTES_MAX: u16 = 1024;
+
+/// Highest number of an LED, a button or a serial line: one bit each in a word.
+pub const LED_INDEX_MAX: u8 = 31;
+
+/// Longest topic prefix: as long as the longest topic.
 pub const TOPIC_BYTES_MAX: usize = wasmbed_abi::TOPIC_BYTES_MAX;
 
 /// Most functions a body may define: a function record holds its number in 16 bits, and the last

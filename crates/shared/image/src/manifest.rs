@@ -2,9 +2,9 @@
 //!
 //! Leaves out keys and signatures. The encoding is one CBOR array in a fixed order with shortest
 //! integers, so the same manifest always has the same bytes.
-use crate::capabilities::Capabilities;
+use crate::grants::{GrantError, Grants};
 use crate::limits::{
-    MANIFEST_BYTES_MAX, NAME_BYTES_MAX, SIGNED_MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX,
+    CONFIG_BYTES_MAX, MANIFEST_BYTES_MAX, NAME_BYTES_MAX, SIGNED_MESSAGE_BYTES_MAX,
 };
 use minicbor::encode::write::Cursor;
 use minicbor::{Decoder, Encoder};
@@ -13,10 +13,10 @@ use minicbor::{Decoder, Encoder};
 pub const SIGNED_PREFIX: &[u8] = b"wasmbed image manifest v1\0";
 
 /// First element of the encoded array; another number is another layout.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// Elements of the encoded array.
-const ELEMENTS: u64 = 14;
+const ELEMENTS: u64 = 15;
 
 /// What is signed about an image: who it is for, which bytes it is, and what it may do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,13 +34,34 @@ pub struct Manifest<'a> {
     /// Length of the image body.
     pub image_bytes: u32,
     /// What the guest may do.
-    pub capabilities: Capabilities<'a>,
+    pub grants: Grants<'a>,
+    /// What the guest is started with.
+    pub config: Config<'a>,
     /// What the guest may use.
     pub limits: Limits,
     /// What happens when the guest ends.
     pub restart_policy: RestartPolicy,
     /// Which guest a full device keeps: the higher one.
     pub priority: i16,
+}
+
+/// Arguments and environment of a guest, each string ended by a zero byte.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Config<'a> {
+    /// Arguments behind the name of the application, which is the first one of every guest.
+    pub args: &'a [u8],
+    /// The environment, as `NAME=VALUE`.
+    pub environ: &'a [u8],
+}
+
+impl Config<'_> {
+    /// Whether both are within their bound and end as they must.
+    fn is_sound(&self) -> bool {
+        let is_ended = |text: &[u8]| text.last().is_none_or(|last| *last == 0);
+        self.args.len() + self.environ.len() <= CONFIG_BYTES_MAX
+            && is_ended(self.args)
+            && is_ended(self.environ)
+    }
 }
 
 /// Upper bounds on what a guest uses.
@@ -71,8 +92,10 @@ pub enum RestartPolicy {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "fields of variants are named for what they hold")]
 pub enum EncodeError {
-    /// Namespace, application name or topic prefix is longer than its bound.
+    /// Namespace or application name is longer than its bound.
     NameTooLong { name_bytes: usize, name_bytes_max: usize },
+    /// Arguments and environment are longer than [`CONFIG_BYTES_MAX`], or do not end as they must.
+    Config { config_bytes: usize },
     /// The target has no room for the whole manifest.
     TargetTooSmall { target_bytes: usize },
 }
@@ -87,9 +110,11 @@ pub enum DecodeError {
     Malformed,
     /// Another layout, made by another version.
     Layout { layout: u8 },
-    /// Namespace, application name or topic prefix is longer than its bound.
+    /// Namespace or application name is longer than its bound.
     NameTooLong { name_bytes: usize, name_bytes_max: usize },
-    /// A capability bit or restart policy that has no meaning here.
+    /// The list of grants is unsound.
+    Grants(GrantError),
+    /// A restart policy that has no meaning here.
     Unknown { value: u32 },
     /// Something follows the manifest.
     Trailing { trailing_bytes: usize },
@@ -99,18 +124,18 @@ impl<'a> Manifest<'a> {
     /// Writes the manifest to the front of `target` and tells how many bytes it took.
     ///
     /// # Errors
-    /// [`EncodeError::NameTooLong`]; [`EncodeError::TargetTooSmall`], never with
-    /// [`MANIFEST_BYTES_MAX`] bytes of room.
+    /// [`EncodeError`]. Names, grants and configuration can each be within their bound and together
+    /// be too long for [`MANIFEST_BYTES_MAX`]: that is [`EncodeError::TargetTooSmall`].
     pub fn encode(&self, target: &mut [u8]) -> Result<usize, EncodeError> {
-        let prefix = self.capabilities.telemetry_prefix();
-        for (name, name_bytes_max) in [
-            (self.namespace, NAME_BYTES_MAX),
-            (self.app_name, NAME_BYTES_MAX),
-            (prefix, TOPIC_BYTES_MAX),
-        ] {
+        let name_bytes_max = NAME_BYTES_MAX;
+        for name in [self.namespace, self.app_name] {
             if name.len() > name_bytes_max {
                 return Err(EncodeError::NameTooLong { name_bytes: name.len(), name_bytes_max });
             }
+        }
+        if !self.config.is_sound() {
+            let config_bytes = self.config.args.len() + self.config.environ.len();
+            return Err(EncodeError::Config { config_bytes });
         }
         let target_bytes = target.len();
         let mut encoder = Encoder::new(Cursor::new(target));
@@ -133,8 +158,9 @@ impl<'a> Manifest<'a> {
             .u64(self.generation)?
             .bytes(&self.image_digest)?
             .u32(self.image_bytes)?
-            .u32(self.capabilities.bits())?
-            .str(self.capabilities.telemetry_prefix())?
+            .bytes(self.grants.bytes())?
+            .bytes(self.config.args)?
+            .bytes(self.config.environ)?
             .u32(self.limits.memory_bytes)?
             .u32(self.limits.stack_bytes)?;
         match self.limits.fuel {
@@ -169,19 +195,15 @@ impl<'a> Manifest<'a> {
             LAYOUT => {}
             layout => return Err(DecodeError::Layout { layout }),
         }
-        Ok(Manifest {
+        let manifest = Manifest {
             namespace: bounded_text(decoder, NAME_BYTES_MAX)?,
             app_name: bounded_text(decoder, NAME_BYTES_MAX)?,
             app_uid: byte_array(decoder)?,
             generation: decoder.u64()?,
             image_digest: byte_array(decoder)?,
             image_bytes: decoder.u32()?,
-            capabilities: {
-                let bits = decoder.u32()?;
-                let prefix = bounded_text(decoder, TOPIC_BYTES_MAX)?;
-                Capabilities::from_parts(bits, prefix)
-                    .ok_or(DecodeError::Unknown { value: bits })?
-            },
+            grants: Grants::decode(decoder.bytes()?).map_err(DecodeError::Grants)?,
+            config: Config { args: decoder.bytes()?, environ: decoder.bytes()? },
             limits: Limits {
                 memory_bytes: decoder.u32()?,
                 stack_bytes: decoder.u32()?,
@@ -200,7 +222,8 @@ impl<'a> Manifest<'a> {
                 value => return Err(DecodeError::Unknown { value: value.into() }),
             },
             priority: decoder.i16()?,
-        })
+        };
+        if manifest.config.is_sound() { Ok(manifest) } else { Err(DecodeError::Malformed) }
     }
 }
 

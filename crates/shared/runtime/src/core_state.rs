@@ -460,7 +460,7 @@ impl Guest {
         self.manifest_bytes = manifest_bytes;
         self.policy = manifest.restart_policy;
         self.fuel_limit = manifest.limits.fuel;
-        self.grant = Grant::of(&manifest.capabilities);
+        self.grant = Grant::of(&manifest.grants);
         self.has_manifest = true;
     }
 }

@@ -2,7 +2,7 @@
 //! [`crate::loader`], installing in [`crate::install`].
 
 use wasmbed_engine::{Instance, Outcome, Place, Trap};
-use wasmbed_image::{Capabilities, Capability, RestartPolicy};
+use wasmbed_image::{Argument, Capability, Grants, RestartPolicy};
 use wasmbed_wire::limits::TOPIC_BYTES_MAX;
 use wasmbed_wire::{AppId, Digest, GuestReason, GuestState, StateReport};
 
@@ -112,9 +112,14 @@ impl Grant {
     pub const NONE: Self = Self { capabilities: 0, prefix: [0; TOPIC_BYTES_MAX], prefix_bytes: 0 };
 
     /// What these capabilities allow.
-    pub fn of(capabilities: &Capabilities<'_>) -> Self {
-        let text = capabilities.telemetry_prefix().as_bytes();
-        let mut grant = Self { capabilities: capabilities.bits(), ..Self::NONE };
+    pub fn of(grants: &Grants<'_>) -> Self {
+        let mut text: &[u8] = &[];
+        for grant in grants.iter().filter(|grant| grant.capability == Capability::Telemetry) {
+            if let Argument::Prefix(prefix) = grant.argument {
+                text = prefix.as_bytes();
+            }
+        }
+        let mut grant = Self { capabilities: grants.bits(), ..Self::NONE };
         match grant.prefix.get_mut(..text.len()) {
             Some(prefix) => prefix.copy_from_slice(text),
             // No topic can begin with a prefix that is longer than a topic.
@@ -127,6 +132,11 @@ impl Grant {
     /// Whether the capability was granted.
     pub fn has(&self, capability: Capability) -> bool {
         self.capabilities & capability.bit() != 0
+    }
+
+    /// Whether an import that needs this, or nothing, may be called.
+    pub fn allows(&self, capability: Option<Capability>) -> bool {
+        capability.is_none_or(|capability| self.has(capability))
     }
 
     /// Whether values may be published under this topic.

@@ -212,7 +212,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 fn check_imports(image: &Image<'_>, grant: &Grant) -> Result<(), Refused> {
     for index in 0..image.header.imports {
         let import = image.import(index).and_then(import_by_number);
-        if !import.is_some_and(|import| grant.has(import.capability)) {
+        if !import.is_some_and(|import| grant.allows(import.capability)) {
             return Err(Refused::new(GuestReason::ImportRefused));
         }
     }

@@ -1,7 +1,7 @@
 //! Guests on a simulated device: installing, updating, stopping, failing, and what survives what.
 
-use wasmbed_image::{Capabilities, Capability, RestartPolicy};
-use wasmbed_testkit::{Application, GUESTS, Heard, World, image_of, modules};
+use wasmbed_image::{Grants, RestartPolicy};
+use wasmbed_testkit::{Application, GUESTS, Heard, World, grants_of, image_of, modules};
 use wasmbed_wire::{
     AppCommand, CommandOutcome, GatewayMessage, GuestReason, GuestState, StateReport,
 };
@@ -359,8 +359,7 @@ fn telemetry_arrives_in_order_under_granted_topics_only() {
     for (prefix, is_granted) in prefixes {
         let name = format!("sampler of {prefix}");
         let app = world.vendor.application_with(&name, 1, &image, |manifest| {
-            let all = Capabilities::none().with(Capability::Timer);
-            manifest.capabilities = all.with_telemetry_topic(prefix);
+            manifest.grants = grants_of(&["timer", &format!("telemetry:{prefix}")]);
         });
         world.deploy_until(&app, GuestState::Running);
         world.run_for(2_000);
@@ -433,8 +432,8 @@ fn what_cannot_be_believed_or_held_is_refused_by_name_and_the_device_stays_up() 
     );
     check(
         &|world| {
-            let none = Capabilities::none();
-            world.vendor.application_with("bad", 1, &image, |m| m.capabilities = none)
+            let none = Grants::none();
+            world.vendor.application_with("bad", 1, &image, |m| m.grants = none)
         },
         GuestReason::ImportRefused,
     );

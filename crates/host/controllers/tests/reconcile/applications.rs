@@ -59,8 +59,8 @@ async fn a_revision_holds_what_a_device_verifies() {
     assert_eq!(manifest.image_bytes as usize, stored.len());
     assert_eq!((manifest.limits.fuel, manifest.priority), (Some(1000), -3));
     assert_eq!(manifest.restart_policy, wasmbed_image::RestartPolicy::OnFailure);
-    assert!(manifest.capabilities.has(wasmbed_image::Capability::Log));
-    assert!(!manifest.capabilities.has(wasmbed_image::Capability::Clock));
+    assert!(manifest.grants.has(wasmbed_image::Capability::Log));
+    assert!(!manifest.grants.has(wasmbed_image::Capability::Clock));
 
     let header = wasmbed_image::Image::parse(&stored).unwrap().header;
     let arena = [stored.len() as u64, header.arena_bytes()].map(|bytes| bytes.next_multiple_of(8));
