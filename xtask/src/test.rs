@@ -99,7 +99,13 @@ fn tls_group(_: &str) -> Result<Counts> {
 
 fn unit_group(_: &str) -> Result<Counts> {
     let mut arguments = vec!["--workspace"];
-    for apart in ["wasmbed-curve", "wasmbed-tls", "wasmbed-tests", "wasmbed-firmware"] {
+    for apart in [
+        "wasmbed-curve",
+        "wasmbed-tls",
+        "wasmbed-tests",
+        "wasmbed-engine-tests",
+        "wasmbed-firmware",
+    ] {
         arguments.extend(["--exclude", apart]);
     }
     cargo_test(&arguments, &[])

@@ -1,0 +1,143 @@
+//! Ends time slices with a timer, and disturbs the one with another.
+
+use core::ptr::{read_volatile, write_volatile};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use wasmbed_engine::{Host, Instance, Outcome};
+use wasmbed_engine_batch::{Item, Runner};
+
+/// Interrupt lines of the two timers.
+///
+/// # Source
+/// Arm DAI 0385D, Application Note AN385, "Interrupts".
+pub const SLICE_LINE: i16 = 8;
+/// The line of the timer that interrupts the other one's handler.
+pub const NESTED_LINE: i16 = 9;
+
+/// Blocks of the CMSDK timers: control, value, reload, interrupt.
+///
+/// # Source
+/// Arm DAI 0385D, Application Note AN385, "Memory map".
+const SLICE_TIMER: usize = 0x4000_0000;
+const NESTED_TIMER: usize = 0x4000_1000;
+/// Offsets of their registers.
+///
+/// # Source
+/// Arm DDI 0479C, Cortex-M System Design Kit TRM, "APB timer", programmers model.
+const CONTROL: usize = 0;
+const VALUE: usize = 4;
+const RELOAD: usize = 8;
+const INTERRUPT: usize = 12;
+/// Control: on, with interrupt.
+const ON: u32 = 1 | 1 << 3;
+
+/// Ticks of the longest pause between two nested interrupts, in slices.
+const NESTED_TICKS_MAX: u32 = 400;
+
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+static IN_CORE: AtomicU32 = AtomicU32::new(0);
+static NESTED: AtomicU32 = AtomicU32::new(0);
+static NESTED_SEED: AtomicU32 = AtomicU32::new(0);
+
+fn write(timer: usize, register: usize, value: u32) {
+    // SAFETY: the callers pass registers of the two timers, which every MPS2 board has.
+    unsafe { write_volatile((timer + register) as *mut u32, value) };
+}
+
+fn set(timer: usize, ticks: u32) {
+    write(timer, CONTROL, 0);
+    write(timer, INTERRUPT, 1);
+    if ticks > 0 {
+        write(timer, RELOAD, ticks);
+        write(timer, VALUE, ticks);
+        write(timer, CONTROL, ON);
+    }
+}
+
+/// Enables both lines: the slice below everything else.
+pub fn start() {
+    /// Interrupt set-enable and priority registers.
+    ///
+    /// # Source
+    /// Armv7-M Architecture Reference Manual, section B3.4.
+    const NVIC_ISER: *mut u32 = 0xe000_e100 as *mut u32;
+    const NVIC_IPR2: *mut u32 = 0xe000_e408 as *mut u32;
+    // SAFETY: the registers exist on every Armv7-M core; the bytes are those of lines 8 and 9.
+    unsafe {
+        let others = read_volatile(NVIC_IPR2) & 0xffff_0000;
+        write_volatile(NVIC_IPR2, others | 0x40 << 8 | 0xc0);
+    }
+    // SAFETY: as above.
+    unsafe { write_volatile(NVIC_ISER, 1 << SLICE_LINE | 1 << NESTED_LINE) };
+}
+
+/// The slice is over.
+pub fn slice_interrupt() {
+    set(SLICE_TIMER, 0);
+    IS_OVER.store(true, Ordering::Relaxed);
+    TAKEN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Interrupts whatever runs, the handler above included.
+pub fn nested_interrupt() {
+    let seed = random(NESTED_SEED.load(Ordering::Relaxed));
+    NESTED_SEED.store(seed, Ordering::Relaxed);
+    NESTED.fetch_add(1, Ordering::Relaxed);
+    set(NESTED_TIMER, 1 + seed % NESTED_TICKS_MAX);
+}
+
+/// Slices taken, those of them that hit the innermost loop, and nested interrupts.
+pub fn counts() -> [u32; 3] {
+    [&TAKEN, &IN_CORE, &NESTED].map(|count| count.load(Ordering::Relaxed))
+}
+
+fn random(seed: u32) -> u32 {
+    let seed = seed ^ seed << 13;
+    let seed = seed ^ seed >> 17;
+    seed ^ seed << 5
+}
+
+/// The slices of one item.
+pub struct Slices {
+    /// 0 if there are none.
+    seed: u32,
+    ticks_max: u32,
+}
+
+impl Slices {
+    /// As the item asks.
+    pub fn new(item: &Item<'_>) -> Slices {
+        if item.slice_seed != 0 {
+            NESTED_SEED.store(item.slice_seed | 1, Ordering::Relaxed);
+            set(NESTED_TIMER, NESTED_TICKS_MAX);
+        }
+        Slices { seed: item.slice_seed, ticks_max: item.slice_max.max(1) }
+    }
+
+    /// No more interrupts.
+    pub fn end(self) {
+        set(SLICE_TIMER, 0);
+        set(NESTED_TIMER, 0);
+    }
+}
+
+impl Runner for Slices {
+    fn run(
+        &mut self,
+        instance: &mut Instance,
+        image: &[u8],
+        arena: &mut [u8],
+        host: &mut dyn Host,
+    ) -> Outcome {
+        IS_OVER.store(false, Ordering::Relaxed);
+        if self.seed != 0 {
+            self.seed = random(self.seed);
+            set(SLICE_TIMER, 1 + self.seed % self.ticks_max);
+        }
+        let outcome = instance.run(image, arena, host, &mut &IS_OVER);
+        if self.seed != 0 {
+            set(SLICE_TIMER, 0);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine against the official suite, other engines and damaged images, on the host and on
+//! emulated boards. Leaves out what single opcodes do: the compiler's own tests show that.
+
+pub mod board;
+pub mod host;
+pub mod report;
+pub mod work;
