@@ -12,6 +12,7 @@ const BOARD_DEFAULT: &str = "mps2-an385";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=WASMBED_BOARD");
     println!("cargo::rustc-check-cfg=cfg(board_chip, values(\"mps2\", \"stm32\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_clocks, values(\"stm32f1\", \"stm32f4\"))");
     println!("cargo::rustc-check-cfg=cfg(board_uplink, values(\"ethernet\", \"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_entropy, values(\"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_counter, values(\"cmsdk\"))");

@@ -19,6 +19,8 @@ pub struct Board {
     pub target: &'static str,
     /// Which drivers the firmware links.
     pub chip: Chip,
+    /// What has to be done before the clocks run as the board file says, if anything.
+    pub clocks: Option<Clocks>,
     /// Frequency of the core.
     pub clock_hz: u32,
     /// Memory of the program.
@@ -58,6 +60,15 @@ pub enum Chip {
     Mps2,
     /// `chip-stm32`.
     Stm32,
+}
+
+/// A way to start the clocks that has a driver.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Clocks {
+    /// `st,stm32f1-rcc`.
+    Stm32f1,
+    /// `st,stm32f4-rcc`.
+    Stm32f4,
 }
 
 /// A range of addresses.
@@ -252,14 +263,19 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
         Driver::CmsdkUart => Chip::Mps2,
         Driver::Stm32Usart => Chip::Stm32,
     };
-    let nvic = reader.compatible("arm,v7m-nvic")?;
-    let systick = reader.compatible("arm,armv7m-systick")?;
+    let nvic = reader.interrupt_controller()?;
+    let systick = reader.first_of(&["arm,armv7m-systick", "arm,armv8m-systick"])?;
     let board = Board {
         name,
         display_name: reader.texts(root, "model")?.remove(0),
         core,
         target,
         chip,
+        clocks: if reader.compatible("st,stm32f1-rcc").is_ok() {
+            Some(Clocks::Stm32f1)
+        } else {
+            reader.compatible("st,stm32f4-rcc").is_ok().then_some(Clocks::Stm32f4)
+        },
         clock_hz: reader.clock_hz(cpu)?,
         code: reader.memory("wasmbed,code")?,
         ram: reader.memory("wasmbed,ram")?,
@@ -302,7 +318,7 @@ fn check(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
         Uplink::Serial(_) => &[],
     };
     if let Some(line) = lines.chain(ethernet).find(|line| line.number >= board.interrupt_count) {
-        let nvic = reader.compatible("arm,v7m-nvic")?;
+        let nvic = reader.interrupt_controller()?;
         let message =
             format!("interrupt {} of {} does not exist", line.number, board.interrupt_count);
         return Err(Error::new(&reader.property(nvic, "arm,num-irqs")?.place, message));
@@ -364,6 +380,17 @@ impl<'tree> Reader<'tree> {
             node.children().find_map(|child| search(child, kind))
         }
         search(self.root, kind).ok_or_else(|| self.root.error(format!("no node is a {kind}")))
+    }
+
+    /// The first enabled node of the first kind that is there.
+    fn first_of(&self, kinds: &[&str]) -> Result<&'tree Node, Error> {
+        let mut found = kinds.iter().map(|kind| self.compatible(kind));
+        let missing = || self.root.error(format!("no node is one of {}", kinds.join(", ")));
+        found.find_map(Result::ok).ok_or_else(missing)
+    }
+
+    fn interrupt_controller(&self) -> Result<&'tree Node, Error> {
+        self.first_of(&["arm,v7m-nvic", "arm,v8m-nvic"])
     }
 
     fn target(&self, key: &str) -> Result<(&'tree Node, &'tree Property, String), Error> {
@@ -434,8 +461,7 @@ impl<'tree> Reader<'tree> {
             .chunks_exact(4)
             .map(|raw| u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]))
             .collect();
-        let levels =
-            1 << self.number(self.compatible("arm,v7m-nvic")?, "arm,num-irq-priority-bits")?;
+        let levels = 1 << self.number(self.interrupt_controller()?, "arm,num-irq-priority-bits")?;
         words
             .chunks_exact(2)
             .map(|pair| match pair[1] {

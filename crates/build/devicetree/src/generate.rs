@@ -1,7 +1,7 @@
 //! Texts that depend on a board: linker script, Rust for firmware and catalog, QEMU arguments.
 
 use crate::Compiled;
-use crate::board::{Board, Chip, GuestHardware, Pins, Role, Uart, Uplink};
+use crate::board::{Board, Chip, Clocks, GuestHardware, Pins, Role, Uart, Uplink};
 use std::fmt::Write;
 
 /// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
@@ -276,6 +276,10 @@ pub fn firmware_choices(board: &Board) -> Vec<(&'static str, &'static str)> {
         Uplink::Serial(_) => "serial",
     };
     let mut choices = vec![("board_chip", chip), ("board_uplink", uplink)];
+    choices.extend(board.clocks.map(|clocks| match clocks {
+        Clocks::Stm32f1 => ("board_clocks", "stm32f1"),
+        Clocks::Stm32f4 => ("board_clocks", "stm32f4"),
+    }));
     choices.extend(board.counter.map(|_| ("board_counter", "cmsdk")));
     choices.extend(board.entropy.as_ref().map(|_| ("board_entropy", "serial")));
     let hardware = &board.guest_hardware;

@@ -18,8 +18,8 @@ mod tree;
 
 pub use binding::Bindings;
 pub use board::{
-    Board, Chip, Driver, Emulation, Ethernet, GuestHardware, Guests, I2c, Interrupt, Pins, Port,
-    Region, Role, Storage, Uart, Uplink,
+    Board, Chip, Clocks, Driver, Emulation, Ethernet, GuestHardware, Guests, I2c, Interrupt, Pins,
+    Port, Region, Role, Storage, Uart, Uplink,
 };
 pub use error::{Error, Place};
 pub use generate::{

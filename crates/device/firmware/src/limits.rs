@@ -1,7 +1,7 @@
 //! Sizes of the firmware's own buffers, each with its reason. What guests get is in the board file.
 
-/// True on a board that has its network in another chip and its RAM in megabytes.
-const IS_LARGE: bool = cfg!(board_uplink = "ethernet");
+/// True on a board with RAM for more than two guests.
+const IS_LARGE: bool = crate::board::GUEST_COUNT_MAX > 2;
 
 /// Bytes queued for the console: a boot's worth of lines, so that they never wait for the line.
 #[cfg(board_uplink = "ethernet")]

@@ -10,7 +10,7 @@ use wasmbed_hal::Serial;
 #[cfg(board_chip = "mps2")]
 use wasmbed_chip_mps2::{Lan9118, Uart as Port, lan9118::StartError};
 #[cfg(board_chip = "stm32")]
-use wasmbed_chip_stm32::{Rcc, Usart as Port};
+use wasmbed_chip_stm32::Usart as Port;
 
 // SAFETY: the board file places this port there, and this is its only taker.
 /// Boot and fault messages.
@@ -60,12 +60,20 @@ unsafe impl InterruptNumber for Line {
 /// Switches clocks, serial ports and Ethernet on, and lets their interrupts through. Answers what
 /// does not work, if anything.
 pub fn start(nvic: &mut NVIC, scb: &mut SCB) -> Option<&'static str> {
-    #[cfg(board_chip = "stm32")]
+    // Without the PLL the ports run at a fraction of their speed: nothing is left to say it on.
+    #[cfg(board_clocks = "stm32f1")]
     {
         use board::peripherals::{GPIOA, GPIOB, RCC};
         // SAFETY: the board file places these blocks there, and this is their only taker.
-        let rcc = unsafe { Rcc::new(RCC, GPIOA, GPIOB) };
-        // Without the PLL the ports run at a third of their speed: nothing is left to say it on.
+        let rcc = unsafe { wasmbed_chip_stm32::rcc::stm32f1::Rcc::new(RCC, GPIOA, GPIOB) };
+        rcc.start();
+    }
+    #[cfg(board_clocks = "stm32f4")]
+    {
+        use board::peripherals::{FLASH_INTERFACE, GPIOA, GPIOB, RCC};
+        use wasmbed_chip_stm32::rcc::stm32f4::Rcc;
+        // SAFETY: the board file places these blocks there, and this is their only taker.
+        let rcc = unsafe { Rcc::new(RCC, FLASH_INTERFACE, GPIOA, GPIOB) };
         rcc.start();
     }
     CONSOLE.start(board::console::CLOCK_HZ, board::console::SPEED);
