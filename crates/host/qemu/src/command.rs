@@ -16,6 +16,8 @@ pub(crate) const FLASH_SOCKET: &str = "flash.sock";
 pub(crate) const UPLINK_SOCKET: &str = "uplink.sock";
 pub(crate) const CABLE_SOCKET: &str = "cable.sock";
 pub(crate) const GUEST_SOCKET: &str = "guest.sock";
+/// Character device of the port that guests use.
+pub(crate) const GUEST_PORT: &str = "guest";
 pub(crate) const ENTROPY_PIPE: &str = "entropy.pipe";
 
 /// Arguments for `board`, which is left stopped until it is told to continue.
@@ -37,8 +39,8 @@ pub(crate) fn arguments(
     add(&["-mon", "chardev=qmp,mode=control"]);
     for (index, role) in board.qemu.serials.iter().enumerate() {
         match chardev(*role, index) {
-            Some(chardev) => {
-                add(&["-chardev", &chardev, "-serial", &format!("chardev:serial{index}")]);
+            Some((id, chardev)) => {
+                add(&["-chardev", &chardev, "-serial", &format!("chardev:{id}")]);
             }
             None => add(&["-serial", "null"]),
         }
@@ -60,19 +62,22 @@ pub(crate) fn arguments(
     arguments
 }
 
-/// What is at the other end of a serial port; nothing for one that is not used.
-fn chardev(role: SerialRole, index: usize) -> Option<String> {
-    let id = format!("id=serial{index}");
+/// Name and character device of what is at the other end of a serial port; nothing for one that is
+/// not used.
+fn chardev(role: SerialRole, index: usize) -> Option<(String, String)> {
+    let name = if role == SerialRole::Guest { GUEST_PORT.into() } else { format!("serial{index}") };
+    let id = format!("id={name}");
     // It is stopped until these are connected, so nothing is lost at start; the time between two
     // tries matters only once a server was restarted.
     let socket = |path| format!("socket,{id},path={path},server=off,reconnect-ms=100");
-    match role {
-        SerialRole::Console => Some(format!("stdio,{id},signal=off")),
-        SerialRole::Entropy => Some(format!("file,{id},path=/dev/null,input-path={ENTROPY_PIPE}")),
-        SerialRole::Flash => Some(socket(FLASH_SOCKET)),
-        SerialRole::Uplink => Some(socket(UPLINK_SOCKET)),
+    let chardev = match role {
+        SerialRole::Console => format!("stdio,{id},signal=off"),
+        SerialRole::Entropy => format!("file,{id},path=/dev/null,input-path={ENTROPY_PIPE}"),
+        SerialRole::Flash => socket(FLASH_SOCKET),
+        SerialRole::Uplink => socket(UPLINK_SOCKET),
         // Whoever wants to talk to a guest connects here; without anyone, its bytes go nowhere.
-        SerialRole::Guest => Some(format!("socket,{id},path={GUEST_SOCKET},server=on,wait=off")),
-        SerialRole::Unused => None,
-    }
+        SerialRole::Guest => format!("socket,{id},path={GUEST_SOCKET},server=on,wait=off"),
+        SerialRole::Unused => return None,
+    };
+    Some((name, chardev))
 }

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::supervise::{Order, never};
 use super::{BoardConfig, BoardStatus, Crash, Phase};
-use crate::command::{self, ENTROPY_PIPE};
+use crate::command::{self, ENTROPY_PIPE, GUEST_PORT};
 use crate::console::Console;
 use crate::entropy::Entropy;
 use crate::flash::FlashServer;
@@ -192,12 +192,16 @@ async fn boot(
     Ok((qmp, events, feed))
 }
 
-/// Whether every serial port has its other end. QEMU connects beside its other work, and drops what a
-/// board says before it has noticed that it is connected.
+/// Whether every serial port of the firmware has its other end; that of the guests may stay without.
+/// QEMU connects beside its other work, and drops what a board says before it has noticed that it is
+/// connected.
 async fn is_wired(qmp: &Qmp) -> Result<bool, QmpError> {
     let chardevs = qmp.execute("query-chardev", Value::Null).await?;
-    let mut names = chardevs.as_array().into_iter().flatten().map(|chardev| &chardev["filename"]);
-    Ok(names.all(|name| !name.as_str().unwrap_or_default().starts_with("disconnected")))
+    let mut needed =
+        chardevs.as_array().into_iter().flatten().filter(|chardev| chardev["label"] != GUEST_PORT);
+    Ok(needed.all(|chardev| {
+        !chardev["filename"].as_str().unwrap_or_default().starts_with("disconnected")
+    }))
 }
 
 async fn obey(

@@ -25,7 +25,7 @@ fn an_ethernet_board_has_a_console_and_a_cable() {
 -chardev stdio,id=serial0,signal=off -serial chardev:serial0
 -chardev file,id=serial1,path=/dev/null,input-path=entropy.pipe -serial chardev:serial1
 -chardev socket,id=serial2,path=flash.sock,server=off,reconnect-ms=100 -serial chardev:serial2
--chardev socket,id=serial3,path=guest.sock,server=on,wait=off -serial chardev:serial3
+-chardev socket,id=guest,path=guest.sock,server=on,wait=off -serial chardev:guest
 -netdev stream,id=cable,server=off,addr.type=unix,addr.path=cable.sock,reconnect-ms=500
 -net nic,model=lan9118,netdev=cable,macaddr=02:00:0a:53:00:02
 -extra -kernel /firmware.elf",
