@@ -9,7 +9,12 @@ use super::{packages, say};
 use crate::{paths, process};
 
 /// Targets of the boards and of the example guests.
-const TARGETS: [&str; 2] = ["thumbv7m-none-eabi", "wasm32v1-none"];
+const TARGETS: [&str; 4] = [
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabihf",
+    "wasm32v1-none",
+];
 
 /// Where the libraries of a target come from.
 enum Way {
@@ -40,7 +45,7 @@ pub fn ensure(from_source: bool) -> Result<()> {
 pub fn cargo(target: &str) -> Result<Command> {
     let mut command = Command::new("cargo");
     if let Way::Sysroot(path) = way(target)? {
-        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace('-', "_"));
+        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
         command.env(name, format!("--sysroot {}", path.display()));
     }
     Ok(command)
