@@ -1,69 +1,87 @@
-//! What a guest in Rust uses to run on a device: safe functions over the imports, and an entry.
+//! What a guest in Rust uses to run on a device: safe functions over the imports, drivers' traits on
+//! top of them, and an entry.
 //!
-//! Leaves out allocation and formatting: a guest that wants them brings them along. A guest is a
-//! `no_std` library (`crate-type = ["cdylib"]`) for the target `wasm32v1-none`:
+//! Works without `std` and without allocation. Such a guest is a library
+//! (`crate-type = ["cdylib"]`) for the target `wasm32v1-none`; `wasmbed new` makes one:
 //!
 //! ```text
 //! #![no_std]
 //!
-//! wasmbed_sdk::entry!(run);
+//! use wasmbed_sdk::{Led, entry, log, wait_ms};
+//!
+//! entry!(run);
 //!
 //! fn run() {
+//!     let mut led = Led::new(0);
 //!     loop {
-//!         wasmbed_sdk::log("still here");
-//!         wasmbed_sdk::wait_ms(1_000);
+//!         let _ = led.set(true);
+//!         log("on");
+//!         wait_ms(1_000);
+//!         let _ = led.set(false);
+//!         wait_ms(1_000);
 //!     }
 //! }
 //! ```
 //!
+//! An ordinary program with `fn main` and `println!` runs as well, built for `wasm32-wasip1`; it uses
+//! this crate for what the standard library does not have.
+//!
+//! # Capabilities
+//! Each import that a guest uses must be granted by its Application: `led` for LEDs, `log` for lines.
+//! What is not used is not imported, so it needs no grant.
+//!
 //! # Memory
 //! A device has little: link with `-zstack-size=1024 --stack-first --page-size=1`, which gives the
-//! guest a stack of 1 KB below its data and a memory to the byte instead of 64 KB pages.
+//! guest a stack of 1 KB below its data and a memory to the byte instead of 64 KB pages. With the
+//! stack first, a guest that uses more of it ends in a trap instead of writing over its own data.
 #![no_std]
 
+mod error;
+#[cfg(feature = "alloc")]
+mod heap;
 mod imports;
+#[cfg(all(target_family = "wasm", not(target_os = "wasi"), feature = "panic-handler"))]
+mod panic;
+mod print;
+mod random;
 mod text;
+mod time;
 
+pub mod button;
+pub mod i2c;
+pub mod led;
+pub mod message;
+pub mod storage;
+pub mod uart;
+
+pub use button::Button;
+pub use error::Error;
+#[cfg(feature = "alloc")]
+pub use heap::Heap;
+pub use i2c::I2c;
+pub use led::Led;
+pub use print::print_line;
+pub use random::random;
 pub use text::Line;
+pub use time::{Delay, FOREVER, clock_monotonic_ms, stop_requested, wait_ms};
+pub use uart::Uart;
 
-/// Why a value was not published.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum TelemetryError {
-    /// The device had no room: the value is lost, and counted as such.
-    Dropped,
-    /// The topic is too long, or not granted.
-    Refused,
-}
-
-/// Writes one line to the device's log; what is longer than 256 bytes is cut.
+/// Writes one line to the device's log; what is longer than 256 bytes is cut. Needs the capability
+/// `log`.
 pub fn log(text: &str) {
     // SAFETY: the device reads exactly these bytes, during the call.
     unsafe { imports::log(text.as_ptr(), text.len()) }
 }
 
-/// Milliseconds since the device booted.
-pub fn clock_monotonic_ms() -> u64 {
-    // SAFETY: the call takes nothing and gives a number.
-    unsafe { imports::clock_monotonic_ms() }
-}
-
-/// Waits; meanwhile the device does other things.
-pub fn wait_ms(delay_ms: u32) {
-    // SAFETY: the call takes a number and gives nothing.
-    unsafe { imports::timer_wait_ms(delay_ms) }
-}
-
-/// Publishes one value under a topic of at most 32 bytes.
+/// Publishes one value under a topic of at most 32 bytes. Needs the capability `telemetry`, which
+/// may be narrowed to topics that begin alike.
 ///
 /// # Errors
-/// [`TelemetryError`] says whether trying again may help.
-pub fn telemetry(topic: &str, value: i64) -> Result<(), TelemetryError> {
+/// [`Error::Dropped`] if there was no room, [`Error::Refused`] for another topic than granted,
+/// [`Error::TooOften`] above the granted rate.
+pub fn telemetry(topic: &str, value: i64) -> Result<(), Error> {
     // SAFETY: the device reads exactly these bytes, during the call.
-    match unsafe { imports::telemetry(topic.as_ptr(), topic.len(), value) } {
-        0 => Ok(()),
-        1 => Err(TelemetryError::Dropped),
-        _ => Err(TelemetryError::Refused),
-    }
+    error::done(unsafe { imports::telemetry(topic.as_ptr(), topic.len(), value) })
 }
 
 /// Makes a function the guest's entry.
@@ -75,10 +93,4 @@ macro_rules! entry {
             $function()
         }
     };
-}
-
-#[cfg(all(target_family = "wasm", feature = "panic-handler"))]
-#[panic_handler]
-fn trap(_: &core::panic::PanicInfo<'_>) -> ! {
-    core::arch::wasm32::unreachable()
 }

@@ -63,8 +63,8 @@ pub struct Guest {
     pub prepared: Prepared,
     pub instance: Instance,
     pub arena: Vec<u8>,
-    /// Name, defined function, and words of each result of each export.
-    exports: Vec<(String, u16, Vec<usize>)>,
+    /// Name, defined function, and words of the result of each export.
+    exports: Vec<(String, u16, usize)>,
 }
 
 impl Guest {
@@ -88,19 +88,8 @@ impl Guest {
         self.run()
     }
 
-    /// The words of the results of the call of this export that has just returned.
-    pub fn results(&self, name: &str) -> Vec<u32> {
-        let export = self.exports.iter().find(|(export, ..)| export == name);
-        match export.map_or(&[][..], |(.., results)| results) {
-            [] => Vec::new(),
-            [words] => {
-                let value = self.instance.result();
-                [value as u32, (value >> 32) as u32][..*words].to_vec()
-            }
-            several => (0..several.iter().sum())
-                .map(|index| Instance::result_word(&self.arena, index))
-                .collect(),
-        }
+    pub fn result_words(&self, name: &str) -> usize {
+        self.exports.iter().find(|(export, ..)| export == name).map_or(0, |export| export.2)
     }
 
     /// The linear memory as it is now.
@@ -121,7 +110,7 @@ impl Guest {
     }
 }
 
-fn exports(wasm: &[u8]) -> Vec<(String, u16, Vec<usize>)> {
+fn exports(wasm: &[u8]) -> Vec<(String, u16, usize)> {
     let mut types = Vec::new();
     let mut functions = Vec::new();
     let mut found = Vec::new();
@@ -138,14 +127,14 @@ fn exports(wasm: &[u8]) -> Vec<(String, u16, Vec<usize>)> {
         }
     }
     let words = |result: &ValType| match result {
-        ValType::I64 | ValType::F64 => 2,
-        _ => 1,
+        ValType::I32 | ValType::F32 => 1,
+        _ => 2,
     };
     let defined = found.iter().filter(|export| export.kind == wasmparser::ExternalKind::Func);
     let exports = defined.filter_map(|export| {
         let function = (export.index as usize).checked_sub(imports)?;
         let ty = &types[functions[function] as usize];
-        let result = ty.results().iter().map(words).collect();
+        let result = ty.results().iter().map(words).sum();
         Some((export.name.to_owned(), function as u16, result))
     });
     exports.collect()

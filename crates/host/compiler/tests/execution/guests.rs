@@ -1,4 +1,4 @@
-//! The guests that other tests run on devices, and the SDK's view of the imports.
+//! The guests that other tests run on devices.
 use std::sync::atomic::AtomicBool;
 use wasmbed_compiler::{Options, Prepared, prepare};
 use wasmbed_engine::{Args, Host, HostOutcome, Instance, Outcome, Trap};
@@ -43,18 +43,4 @@ fn each_ends_as_its_name_says() {
     check(include_str!("../guests/finish.wat"), 1000, |outcome| outcome == Outcome::Finished);
     assert_eq!(prepared(include_str!("../guests/big.wat")).needs.memory_bytes, 16 << 20);
     println!("\ncases: 4\n");
-}
-
-#[test]
-fn the_sdk_declares_every_import() {
-    let source = include_str!("../../../../../sdk/rust/src/imports.rs");
-    let declarations = source.split("mod elsewhere").next().unwrap();
-    for import in &wasmbed_abi::IMPORTS {
-        let begin = declarations.find(&format!("fn {}(", import.name)).unwrap();
-        let declaration = declarations[begin..].split(';').next().unwrap();
-        assert_eq!(declaration.matches(": ").count(), import.params.len(), "{}", import.name);
-        assert_eq!(declaration.contains("->"), import.result.is_some(), "{}", import.name);
-    }
-    assert_eq!(declarations.matches("fn ").count(), wasmbed_abi::IMPORTS.len());
-    println!("\ncases: {}\n", wasmbed_abi::IMPORTS.len());
 }

@@ -200,7 +200,10 @@ impl Script {
             }
         }
         let outcome = guest.call(invoke.name, &words);
-        Ok(Some(outcome.map(|_| guest.results(invoke.name))))
+        Ok(Some(outcome.map(|value| {
+            let words = [value as u32, (value >> 32) as u32];
+            words[..guest.result_words(invoke.name)].to_vec()
+        })))
     }
 }
 
