@@ -54,6 +54,12 @@ pub enum Command {
     Ping(Target),
     /// Show the counters of a device's last heartbeat.
     Counters(Target),
+    /// Start a project for a guest.
+    New(New),
+    /// Build a guest, and say what it needs and which boards it fits.
+    Build(Build),
+    /// Look into WebAssembly modules and prepared images.
+    Image(Image),
     /// Run the whole platform on this machine.
     Up(Up),
     /// Run one role of the platform.
@@ -221,6 +227,65 @@ impl Target {
     pub fn word(&self) -> String {
         self.what.join("/")
     }
+}
+
+#[derive(Args)]
+pub struct New {
+    /// Folder of the project; its last part is the project's name.
+    #[arg(value_name = "NAME")]
+    pub path: PathBuf,
+    /// What it begins with.
+    #[arg(short, long, value_enum, default_value = "rust", value_name = "TEMPLATE")]
+    pub template: Template,
+}
+
+/// What a project begins with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Template {
+    /// Rust without the standard library: the smallest guests, for every board.
+    Rust,
+    /// An ordinary Rust program with `fn main`, for boards with 128 KB of RAM or more.
+    RustStd,
+    /// C without a library, for every board.
+    C,
+}
+
+#[derive(Args)]
+pub struct Build {
+    /// Folder of the project.
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Where the module goes; else beside the project's manifest, under the project's name.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Stack of a C guest; Rust's stands in the project's .cargo/config.toml.
+    #[arg(long, default_value_t = 1024, value_name = "BYTES")]
+    pub stack: u32,
+}
+
+#[derive(Args)]
+pub struct Image {
+    #[command(subcommand)]
+    pub command: ImageCommand,
+}
+
+#[derive(Subcommand)]
+pub enum ImageCommand {
+    /// Show sizes, imports and the capabilities they need, exports, and which boards it fits.
+    Inspect {
+        /// A WebAssembly module or a prepared image.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Show the code too, with the module's function names and offsets.
+        #[arg(short, long)]
+        disassemble: bool,
+        /// How often a circle of calls may go round; 0 refuses modules with one.
+        #[arg(long, default_value_t = 0, value_name = "ROUNDS")]
+        recursion_depth: u32,
+        /// Form of the output: json.
+        #[arg(short, long, value_name = "FORMAT")]
+        output: Option<String>,
+    },
 }
 
 #[derive(Args)]

@@ -2,6 +2,7 @@
 
 mod apply;
 mod arguments;
+mod build;
 mod certs;
 mod client;
 mod create;
@@ -10,8 +11,10 @@ mod describe;
 mod doctor;
 mod documents;
 mod get;
+mod image;
 mod kinds;
 mod logs;
+mod new;
 mod operate;
 mod output;
 mod platform;
@@ -60,6 +63,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reboot(target) => operate::reboot(&scope, &target).await,
         Command::Ping(target) => operate::ping(&scope, &target).await,
         Command::Counters(target) => operate::counters(&scope, &target).await,
+        Command::New(new) => new::run(&new),
+        Command::Build(build) => build::run(&build),
+        Command::Image(image) => image::run(&image),
         Command::Up(up) => platform::up::run(&scope, &up).await,
         Command::Serve(serve) => platform::serve::run(&scope, &serve).await,
         Command::Provision(provision) => provision::run(&provision),

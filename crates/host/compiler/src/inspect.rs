@@ -6,11 +6,28 @@ use wasmbed_engine::limits::WINDOW_BYTES;
 use wasmbed_engine::{ColdOpcode, FunctionHeader, Opcode, Operand};
 use wasmbed_image::{Header, Image, ImageError, NO_FUNCTION};
 
-/// What an image is made of and needs, in lines of text.
+/// What is known about the module that an image was made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin<'a> {
+    /// Names of functions, by their number in the module.
+    pub names: &'a [Option<String>],
+    /// [`crate::Prepared::source`]: offset in the code section, offset in the module.
+    pub source: &'a [(u32, u32)],
+}
+
+/// What an image is made of and needs, in lines of text, and its code as instructions.
 ///
 /// # Errors
 /// [`ImageError`] if the header or the section sizes are unsound.
 pub fn inspect(image: &[u8]) -> Result<String, ImageError> {
+    Ok(summary(image)? + &disassemble(image, &Origin::default())?)
+}
+
+/// What an image is made of and needs, in lines of text.
+///
+/// # Errors
+/// [`ImageError`] if the header or the section sizes are unsound.
+pub fn summary(image: &[u8]) -> Result<String, ImageError> {
     let image = Image::parse(image)?;
     let header = &image.header;
     let mut text = String::new();
@@ -37,9 +54,19 @@ pub fn inspect(image: &[u8]) -> Result<String, ImageError> {
     for index in 0..header.imports {
         line(&format!("import {index}"), import_name(&image, index));
     }
-    for function in 0..header.functions {
+    Ok(text)
+}
+
+/// The code of an image as instructions, each with the operator of the module it came from.
+///
+/// # Errors
+/// [`ImageError`] if the header or the section sizes are unsound.
+pub fn disassemble(image: &[u8], origin: &Origin<'_>) -> Result<String, ImageError> {
+    let image = Image::parse(image)?;
+    let mut text = String::new();
+    for function in 0..image.header.functions {
         text.push('\n');
-        inspect_function(&image, function, &mut text);
+        disassemble_function(&image, function, origin, &mut text);
     }
     Ok(text)
 }
@@ -63,28 +90,26 @@ fn import_name(image: &Image<'_>, index: u16) -> String {
     }
 }
 
-fn inspect_function(image: &Image<'_>, function: u16, text: &mut String) {
+fn disassemble_function(image: &Image<'_>, function: u16, origin: &Origin<'_>, text: &mut String) {
     let code = image.code();
     let offset = |index: u16| image.function(index).map(|record| record.code_offset as usize);
     let begin = offset(function).unwrap_or(0);
     let end = offset(function + 1).filter(|_| function + 1 < image.header.functions);
     let end = end.unwrap_or(code.len().saturating_sub(WINDOW_BYTES - 1)).min(code.len());
+    let title = title(image, function, origin);
     let Some((header, mut at)) = FunctionHeader::decode(code, begin) else {
-        let _ = writeln!(text, "{}: no header at {begin:#06x}", function_name(image, function));
+        let _ = writeln!(text, "{title}: no header at {begin:#06x}");
         return;
     };
-    let _ = writeln!(
-        text,
-        "{}: {} slots, cost {}, {} bytes",
-        function_name(image, function),
-        header.slots,
-        header.cost,
-        end.saturating_sub(begin)
-    );
+    let bytes = end.saturating_sub(begin);
+    let _ = writeln!(text, "{title}: {} slots, cost {}, {bytes} bytes", header.slots, header.cost);
     while at < end {
         match instruction(image, at) {
             Some((line, length)) => {
-                let _ = writeln!(text, "  {at:#06x}  {line}");
+                let _ = match operator_at(origin, at) {
+                    Some(wasm) => writeln!(text, "  {at:#06x}  {line:<40}  ; wasm {wasm:#x}"),
+                    None => writeln!(text, "  {at:#06x}  {line}"),
+                };
                 at += length;
             }
             None => {
@@ -93,6 +118,22 @@ fn inspect_function(image: &Image<'_>, function: u16, text: &mut String) {
             }
         }
     }
+}
+
+/// A function by its number, and by its name where the module tells it.
+fn title(image: &Image<'_>, function: u16, origin: &Origin<'_>) -> String {
+    let number = usize::from(function) + usize::from(image.header.imports);
+    match origin.names.get(number) {
+        Some(Some(name)) => format!("{} {name:?}", function_name(image, function)),
+        _ => function_name(image, function),
+    }
+}
+
+/// Offset in the module of the operator whose code begins at `at`.
+fn operator_at(origin: &Origin<'_>, at: usize) -> Option<u32> {
+    let behind = origin.source.partition_point(|(code, _)| *code <= at as u32);
+    let (code, wasm) = origin.source.get(behind.checked_sub(1)?)?;
+    (*code == at as u32).then_some(*wasm)
 }
 
 /// An instruction as text, and its length.

@@ -14,6 +14,6 @@ mod module;
 mod prepare;
 
 pub use error::{DoesNotFit, PrepareError};
-pub use inspect::inspect;
+pub use inspect::{Origin, disassemble, inspect, summary};
 pub use module::Export;
 pub use prepare::{Budget, Needs, Options, Prepared, prepare};

@@ -1,0 +1,252 @@
+//! Explains a module or a prepared image: sizes, what it needs and on which boards that fits, what
+//! it imports and which capabilities that takes, and its code.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use wasmbed_abi::import_by_number;
+use wasmbed_catalog::Hardware;
+use wasmbed_compiler::{Options, Origin, PrepareError, Prepared, disassemble, prepare};
+use wasmbed_image::{Header, Image};
+
+use crate::error::WorkshopError;
+use crate::limits::FILE_BYTES_MAX;
+use crate::names;
+
+#[cfg(test)]
+mod tests;
+
+/// Alignment of the parts of a guest in a device's RAM.
+const ALIGN_BYTES: u64 = 8;
+
+/// What a file is, and what can be said about it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The prepared image.
+    pub image: Vec<u8>,
+    /// Capabilities that the imports need, by name, each once.
+    pub capabilities: Vec<&'static str>,
+    text: String,
+    module: Option<Origins>,
+}
+
+#[derive(Clone, Debug)]
+struct Origins {
+    bytes: usize,
+    names: Vec<Option<String>>,
+    source: Vec<(u32, u32)>,
+}
+
+/// Reads a file of at most the size that is looked at.
+///
+/// # Errors
+/// [`WorkshopError`] if it cannot be read or is too long.
+pub fn read(path: &Path) -> Result<Vec<u8>, WorkshopError> {
+    let data = std::fs::metadata(path).map_err(WorkshopError::io("read", path))?;
+    if data.len() > FILE_BYTES_MAX {
+        let reason = format!("{} bytes, at most {FILE_BYTES_MAX} are read", data.len());
+        return Err(WorkshopError::File { path: path.to_owned(), reason });
+    }
+    std::fs::read(path).map_err(WorkshopError::io("read", path))
+}
+
+/// Explains what `bytes` are; `path` is for messages only.
+///
+/// # Errors
+/// [`WorkshopError`] if they are neither a module that can be prepared nor a sound image.
+pub fn explain(
+    path: &Path,
+    bytes: &[u8],
+    recursion_depth: u32,
+) -> Result<Explanation, WorkshopError> {
+    if bytes.starts_with(b"\0asm") {
+        return explain_module(bytes, recursion_depth);
+    }
+    if bytes.starts_with(b"WBIM") {
+        return explain_image(bytes);
+    }
+    Err(WorkshopError::Unknown { path: path.to_owned() })
+}
+
+fn explain_module(module: &[u8], recursion_depth: u32) -> Result<Explanation, WorkshopError> {
+    let names = names::of_functions(module);
+    let options = Options { recursion_depth, ..Options::default() };
+    let prepared = prepare(module, &options).map_err(|error| named(error, &names))?;
+    let mut explanation = explain_image(&prepared.image)?;
+    let mut text = format!("{:<16}{} bytes of WebAssembly\n", "module", module.len());
+    text += &explanation.text;
+    let recursion = match recursion_depth {
+        0 => "none".to_owned(),
+        rounds => format!("at most {rounds} rounds, as was said"),
+    };
+    let _ = writeln!(text, "{:<16}{recursion}", "recursion");
+    text += &exports(&prepared, &names);
+    explanation.text = text;
+    explanation.module = Some(Origins { bytes: module.len(), names, source: prepared.source });
+    Ok(explanation)
+}
+
+/// An author knows functions by their names.
+fn named(error: PrepareError, names: &[Option<String>]) -> WorkshopError {
+    if let PrepareError::Recursion { function } = error
+        && let Some(Some(name)) = names.get(function as usize)
+    {
+        return WorkshopError::Recursion { function, name: name.clone() };
+    }
+    error.into()
+}
+
+fn exports(prepared: &Prepared, names: &[Option<String>]) -> String {
+    let mut text = String::new();
+    for (index, export) in prepared.exports.iter().enumerate() {
+        let title = if index == 0 { "exports" } else { "" };
+        let name = names.get(export.function as usize).cloned().flatten();
+        let name = name.filter(|name| *name != export.name);
+        let name = name.map(|name| format!(" {name:?}")).unwrap_or_default();
+        let _ = writeln!(text, "{title:<16}{} = function {}{name}", export.name, export.function);
+    }
+    text
+}
+
+fn explain_image(bytes: &[u8]) -> Result<Explanation, WorkshopError> {
+    let image = Image::parse(bytes).map_err(WorkshopError::Image)?;
+    let summary = wasmbed_compiler::summary(bytes).map_err(WorkshopError::Image)?;
+    let mut capabilities: Vec<_> = (0..image.header.imports)
+        .filter_map(|index| image.import(index).and_then(import_by_number))
+        .filter_map(|import| import.capability)
+        .collect();
+    capabilities.sort_by_key(|capability| *capability as u8);
+    capabilities.dedup();
+    let capabilities = capabilities.into_iter().map(|capability| capability.name()).collect();
+    Ok(Explanation { image: bytes.to_vec(), capabilities, text: summary, module: None })
+}
+
+/// How an image fits a board on which no other guest runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BoardFit {
+    /// Name of the board.
+    pub board: &'static str,
+    /// Bytes of RAM that the guest takes in all.
+    pub ram_bytes: u64,
+    /// Bytes of RAM that guests have there.
+    pub ram_bytes_max: u64,
+    /// Bytes of the image.
+    pub image_bytes: u64,
+    /// Bytes of the longest image that is stored there.
+    pub image_bytes_max: u64,
+    /// Capabilities for which the board has no hardware: the calls answer so, nothing traps.
+    pub lacks: Vec<&'static str>,
+}
+
+impl BoardFit {
+    /// Whether it fits.
+    pub fn fits(&self) -> bool {
+        self.ram_bytes <= self.ram_bytes_max && self.image_bytes <= self.image_bytes_max
+    }
+}
+
+impl Explanation {
+    /// How the image fits each board, in the order of the catalog.
+    pub fn fits(&self) -> Vec<BoardFit> {
+        let Ok(header) = Header::decode(&self.image) else { return Vec::new() };
+        let align = |bytes: u64| bytes.next_multiple_of(ALIGN_BYTES);
+        let ram_bytes = align(header.image_bytes()) + align(header.arena_bytes());
+        let fit = |board: &wasmbed_catalog::Board| BoardFit {
+            board: board.name,
+            ram_bytes,
+            ram_bytes_max: board.guests.arena_bytes.into(),
+            image_bytes: header.image_bytes(),
+            image_bytes_max: board.guests.image_bytes_max.into(),
+            lacks: self.lacks(&board.hardware),
+        };
+        wasmbed_catalog::BOARDS.iter().map(fit).collect()
+    }
+
+    fn lacks(&self, hardware: &Hardware) -> Vec<&'static str> {
+        let is_there = |name: &&str| match *name {
+            "led" => hardware.leds > 0,
+            "button" => hardware.buttons > 0,
+            "i2c" => hardware.i2c_buses > 0,
+            "uart" => hardware.uarts > 0,
+            _ => true,
+        };
+        self.capabilities.iter().copied().filter(|name| !is_there(name)).collect()
+    }
+
+    /// Sizes, imports, capabilities, exports and boards, in lines of text.
+    pub fn text(&self) -> String {
+        self.text.clone() + &self.capability_text() + &self.fit_text()
+    }
+
+    /// The sizes that matter most, capabilities and boards, in lines of text.
+    pub fn summary(&self) -> String {
+        let Ok(header) = Header::decode(&self.image) else { return String::new() };
+        let mut text = String::new();
+        if let Some(module) = &self.module {
+            let _ = writeln!(text, "{:<16}{} bytes of WebAssembly", "module", module.bytes);
+        }
+        let code_bytes = header.code_bytes;
+        let _ = writeln!(text, "{:<16}{} bytes, code {code_bytes}", "image", header.image_bytes());
+        let _ = writeln!(
+            text,
+            "{:<16}image, and {} bytes: stack {}, globals {}, memory {}",
+            "RAM",
+            header.arena_bytes(),
+            header.stack_bytes,
+            u32::from(header.global_words) * 4,
+            header.memory_bytes_max,
+        );
+        text + &self.capability_text() + &self.fit_text()
+    }
+
+    fn capability_text(&self) -> String {
+        let names = match self.capabilities.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        };
+        format!("{:<16}{names}\n", "capabilities")
+    }
+
+    /// The boards only, in lines of text.
+    pub fn fit_text(&self) -> String {
+        let mut text = String::new();
+        for (index, fit) in self.fits().iter().enumerate() {
+            let title = if index == 0 { "boards" } else { "" };
+            let verdict = if fit.fits() { "fits" } else { "does not fit" };
+            let lacks = match fit.lacks.as_slice() {
+                [] => String::new(),
+                names => format!("; the board has no {}", names.join(", ")),
+            };
+            let _ = writeln!(
+                text,
+                "{title:<16}{:<18}{verdict}: {} of {} bytes of RAM, {} of {} of storage{lacks}",
+                fit.board, fit.ram_bytes, fit.ram_bytes_max, fit.image_bytes, fit.image_bytes_max
+            );
+        }
+        text
+    }
+
+    /// The code as instructions, with the module's names and offsets where they are known.
+    ///
+    /// # Errors
+    /// [`WorkshopError::Image`] if the image is not sound.
+    pub fn disassembly(&self) -> Result<String, WorkshopError> {
+        let origin = match &self.module {
+            Some(module) => Origin { names: &module.names, source: &module.source },
+            None => Origin::default(),
+        };
+        disassemble(&self.image, &origin).map_err(WorkshopError::Image)
+    }
+
+    /// Name of a function of the module, where it is known.
+    pub fn function_name(&self, function: u32) -> Option<&str> {
+        self.module.as_ref()?.names.get(function as usize)?.as_deref()
+    }
+
+    /// Offset in the module of the operator that made the code at `code_offset`, where it is known.
+    pub fn source_offset(&self, code_offset: u32) -> Option<u32> {
+        let source = &self.module.as_ref()?.source;
+        let behind = source.partition_point(|(code, _)| *code <= code_offset);
+        source.get(behind.checked_sub(1)?).map(|(_, wasm)| *wasm)
+    }
+}

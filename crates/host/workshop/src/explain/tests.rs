@@ -1,0 +1,72 @@
+//! What is said about modules and images.
+use super::*;
+
+fn module(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+const BLINK: &str = r#"(module
+    (import "wasmbed" "timer_wait_ms" (func $wait (param i32)))
+    (import "wasmbed" "log" (func $log (param i32 i32)))
+    (memory 0)
+    (func $blink (call $wait (i32.const 1000)) (call $log (i32.const 0) (i32.const 0)))
+    (func (export "run") (loop $again (call $blink) (br $again))))"#;
+
+const PATH: &str = "blink.wasm";
+
+#[test]
+fn a_module_is_explained_with_its_own_names() {
+    let module = module(BLINK);
+    let explained = explain(Path::new(PATH), &module, 0).unwrap();
+    assert_eq!(explained.capabilities, ["log", "timer"]);
+    let text = explained.text();
+    let bytes = module.len();
+    for expected in [
+        format!("module          {bytes} bytes of WebAssembly\n"),
+        "import 0        wasmbed.timer_wait_ms".to_owned(),
+        "capabilities    log, timer\n".to_owned(),
+        "exports         run = function 3\n".to_owned(),
+        "recursion       none\n".to_owned(),
+        "boards          ".to_owned(),
+        "stm32vldiscovery".to_owned(),
+    ] {
+        assert!(text.contains(&expected), "{expected:?} is not in\n{text}");
+    }
+    let code = explained.disassembly().unwrap();
+    assert!(code.contains("function 2 \"blink\""), "{code}");
+    assert!(code.contains("; wasm 0x"), "{code}");
+    assert_eq!(explained.function_name(2), Some("blink"));
+}
+
+#[test]
+fn an_image_is_explained_without_names() {
+    let image = explain(Path::new(PATH), &module(BLINK), 0).unwrap().image;
+    let explained = explain(Path::new("blink.image"), &image, 0).unwrap();
+    assert_eq!(explained.capabilities, ["log", "timer"]);
+    assert!(!explained.text().contains("WebAssembly"));
+    assert!(explained.disassembly().unwrap().contains("function 2: "));
+    assert!(explained.fits().iter().all(BoardFit::fits), "{}", explained.fit_text());
+}
+
+#[test]
+fn what_does_not_fit_is_said_with_the_numbers() {
+    let large = module(r#"(module (memory 256) (func (export "run")))"#);
+    let text = explain(Path::new(PATH), &large, 0).unwrap().fit_text();
+    assert!(text.contains("does not fit: 16777"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_explained_is_refused_by_name() {
+    let check = |bytes: &[u8], expected: &str| {
+        let error = explain(Path::new(PATH), bytes, 0).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+    };
+    check(b"\x7fELF", "neither a WebAssembly module");
+    check(b"\0asm\x01\0\0\0", "exports no function `run` or `_start`");
+    check(b"WBIM", "not a sound image");
+    check(
+        &module(r#"(module (func $round (export "run") call $round))"#),
+        "function 0 (round) calls itself",
+    );
+    check(&module(r#"(module (import "env" "x" (func)) (func (export "run")))"#), "env.x");
+}
