@@ -1,5 +1,6 @@
 //! Finds or installs what the project needs. Says what it does, and can be repeated.
 
+mod archive;
 mod kubernetes;
 mod packages;
 mod targets;

@@ -5,16 +5,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{packages, say};
+use super::{archive::Archive, say};
 use crate::{paths, process};
 
 /// Targets of the boards and of the example guests.
-const TARGETS: [&str; 4] = [
-    "thumbv7m-none-eabi",
-    "thumbv7em-none-eabihf",
-    "thumbv8m.main-none-eabihf",
-    "wasm32v1-none",
-];
+const TARGETS: [&str; 3] = ["thumbv7m-none-eabi", "wasm32v1-none", STD_TARGET];
+
+/// The one target whose standard library is used; it stands on a C library.
+const STD_TARGET: &str = "wasm32-wasip1";
+
+/// What of the C library goes beside the standard library.
+const C_LIBRARY: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
 
 /// Where the libraries of a target come from.
 enum Way {
@@ -45,7 +46,7 @@ pub fn ensure(from_source: bool) -> Result<()> {
 pub fn cargo(target: &str) -> Result<Command> {
     let mut command = Command::new("cargo");
     if let Way::Sysroot(path) = way(target)? {
-        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
+        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace('-', "_"));
         command.env(name, format!("--sysroot {}", path.display()));
     }
     Ok(command)
@@ -53,24 +54,26 @@ pub fn cargo(target: &str) -> Result<Command> {
 
 fn way(target: &str) -> Result<Way> {
     let built = sysroot()?;
-    if std::env::var_os("WASMBED_FROM_SOURCE").is_none() && has_core(&toolchain()?, target) {
+    if std::env::var_os("WASMBED_FROM_SOURCE").is_none() && has_libraries(&toolchain()?, target) {
         return Ok(Way::Toolchain);
     }
-    if has_core(&built, target) {
+    if has_libraries(&built, target) {
         return Ok(Way::Sysroot(built));
     }
     bail!("no libraries for {target}; run `cargo xtask setup`")
 }
 
-fn has_core(sysroot: &Path, target: &str) -> bool {
+fn has_libraries(sysroot: &Path, target: &str) -> bool {
     let folder = sysroot.join("lib/rustlib").join(target).join("lib");
-    std::fs::read_dir(folder).is_ok_and(|entries| {
+    let begin = if target == STD_TARGET { "libstd-" } else { "libcore-" };
+    let has_rust = std::fs::read_dir(&folder).is_ok_and(|entries| {
         entries.flatten().any(|entry| {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            name.starts_with("libcore-") && name.ends_with(".rlib")
+            name.starts_with(begin) && name.ends_with(".rlib")
         })
-    })
+    });
+    has_rust && (target != STD_TARGET || folder.join("self-contained/libc.a").is_file())
 }
 
 fn rustc(arguments: &[&str]) -> Result<String> {
@@ -122,7 +125,11 @@ fn add_by_rustup(targets: &[&str]) -> bool {
 
 fn build_from_source(target: &str) -> Result<()> {
     let library = library_sources()?;
-    say(&format!("{target}: building core and alloc from {}", library.display()));
+    let (parts, source) = match target {
+        STD_TARGET => ("std,panic_abort", ""),
+        _ => ("core,alloc", "#![no_std]\n"),
+    };
+    say(&format!("{target}: building {parts} from {}", library.display()));
     let work = paths::cache().join(format!("build-{target}"));
     std::fs::create_dir_all(work.join("src"))?;
     std::fs::write(
@@ -130,11 +137,11 @@ fn build_from_source(target: &str) -> Result<()> {
         "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [profile.release]\npanic = \"abort\"\n",
     )?;
-    std::fs::write(work.join("src/lib.rs"), "#![no_std]\n")?;
+    std::fs::write(work.join("src/lib.rs"), source)?;
     let mut build = Command::new("cargo");
     build
         .current_dir(&work)
-        .args(["build", "--release", "-Z", "build-std=core,alloc", "--target", target])
+        .args(["build", "--release", "-Z", &format!("build-std={parts}"), "--target", target])
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", "-C embed-bitcode=yes")
         .env("CARGO_TARGET_DIR", work.join("target"))
@@ -146,15 +153,32 @@ fn build_from_source(target: &str) -> Result<()> {
     for entry in std::fs::read_dir(&from)?.flatten() {
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        let wanted = ["libcore-", "liballoc-", "libcompiler_builtins-"];
-        if text.ends_with(".rlib") && wanted.iter().any(|start| text.starts_with(start)) {
+        let unwanted = ["libempty-", "libpanic_unwind-"];
+        if text.ends_with(".rlib") && !unwanted.iter().any(|start| text.starts_with(start)) {
             std::fs::copy(entry.path(), to.join(&name))?;
         }
     }
+    if target == STD_TARGET {
+        copy_c_library(&to.join("self-contained"))?;
+    }
     std::fs::remove_dir_all(&work)?;
-    if !has_core(&sysroot()?, target) {
+    if !has_libraries(&sysroot()?, target) {
         bail!("the libraries for {target} were built but are not in {}", to.display());
     }
+    Ok(())
+}
+
+/// Puts the C library of Debian's package `wasi-libc` where the linker looks for it.
+fn copy_c_library(to: &Path) -> Result<()> {
+    say("C library for wasm: fetching Debian's package wasi-libc");
+    let folder = paths::cache().join("wasi-libc");
+    Archive::open(&folder)?.unpack("wasi-libc", |_| true)?;
+    std::fs::create_dir_all(to)?;
+    for name in C_LIBRARY {
+        let from = folder.join("usr/lib/wasm32-wasi").join(name);
+        std::fs::copy(&from, to.join(name)).with_context(|| format!("copy {}", from.display()))?;
+    }
+    std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
 
@@ -171,64 +195,16 @@ fn library_sources() -> Result<PathBuf> {
         return Ok(library);
     }
     say(&format!("sources of Rust {release}: fetching Debian's package rust-src"));
-    fetch_rust_src(&release, &folder)?;
-    if !library.join("core").is_dir() {
-        bail!("the package rust-src {release} holds no {}", library.display());
-    }
-    Ok(library)
-}
-
-/// Downloads and unpacks the package without installing it, with package lists of its own.
-fn fetch_rust_src(release: &str, folder: &Path) -> Result<()> {
-    let mirror = packages::mirror().with_context(|| {
+    let archive = Archive::open(&folder).with_context(|| {
         format!(
             "no rustup server and no Debian archive: install the Rust targets {} for rustc {release} by hand",
             TARGETS.join(", ")
         )
     })?;
-    let state = folder.join("apt");
-    std::fs::create_dir_all(state.join("lists/partial"))?;
-    std::fs::create_dir_all(state.join("archives/partial"))?;
-    let list = state.join("sources.list");
-    let suites = ["trixie", "trixie-backports", "forky", "sid", "bookworm-backports"];
-    let key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
-    let lines: String =
-        suites.iter().map(|suite| format!("deb {key} {mirror} {suite} main\n")).collect();
-    std::fs::write(&list, lines)?;
-    let options = [
-        format!("Dir::Etc::sourcelist={}", list.display()),
-        "Dir::Etc::sourceparts=-".to_owned(),
-        format!("Dir::State::lists={}", state.join("lists").display()),
-        format!("Dir::Cache={}", state.display()),
-        "APT::Sandbox::User=".to_owned(),
-    ];
-    let apt = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.current_dir(folder);
-        for option in &options {
-            command.args(["-o", option]);
-        }
-        command.args(arguments);
-        process::capture(&mut command)
-    };
-    apt("apt-get", &["-qq", "update"])?;
-    let versions = apt("apt-cache", &["madison", "rust-src"])?;
-    let version = versions
-        .lines()
-        .filter_map(|line| line.split('|').nth(1))
-        .map(str::trim)
-        .find(|version| version.split(['+', '-', '~']).next() == Some(release))
-        .with_context(|| {
-            format!("no package rust-src {release} in the Debian archive; offered:\n{versions}")
-        })?;
-    apt("apt-get", &["-qq", "download", &format!("rust-src={version}")])?;
-    let package = std::fs::read_dir(folder)?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .context("apt downloaded no package")?;
-    process::capture(Command::new("dpkg").arg("-x").arg(&package).arg(folder))?;
-    std::fs::remove_file(package)?;
-    std::fs::remove_dir_all(state)?;
-    Ok(())
+    let is_matching = |version: &str| version.split(['+', '-', '~']).next() == Some(&release);
+    archive.unpack("rust-src", is_matching)?;
+    if !library.join("core").is_dir() {
+        bail!("the package rust-src {release} holds no {}", library.display());
+    }
+    Ok(library)
 }
