@@ -26,7 +26,7 @@ const GROUPS: [Group; 6] = [
     Group { name: "unit", about: "every other crate by itself", run: unit_group },
     Group {
         name: "firmware",
-        about: "both boards build and keep their budgets",
+        about: "every board builds and keeps its budget",
         run: firmware_group,
     },
     Group { name: "e2e", about: "whole system with emulated boards", run: e2e_group },

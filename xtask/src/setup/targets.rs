@@ -9,7 +9,13 @@ use super::{archive::Archive, say};
 use crate::{paths, process};
 
 /// Targets of the boards and of the example guests.
-const TARGETS: [&str; 3] = ["thumbv7m-none-eabi", "wasm32v1-none", STD_TARGET];
+const TARGETS: [&str; 5] = [
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabihf",
+    "wasm32v1-none",
+    STD_TARGET,
+];
 
 /// The one target whose standard library is used; it stands on a C library.
 const STD_TARGET: &str = "wasm32-wasip1";
@@ -46,7 +52,7 @@ pub fn ensure(from_source: bool) -> Result<()> {
 pub fn cargo(target: &str) -> Result<Command> {
     let mut command = Command::new("cargo");
     if let Way::Sysroot(path) = way(target)? {
-        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace('-', "_"));
+        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
         command.env(name, format!("--sysroot {}", path.display()));
     }
     Ok(command)

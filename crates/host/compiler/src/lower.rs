@@ -3,7 +3,8 @@
 //! The operand stack is followed at lowering time: an entry is a constant, a slot, or what the
 //! accumulator holds, and costs an instruction only when it is used in another form. Invariants: at
 //! most one entry is in the accumulator; where control meets, all entries below are constants or in
-//! their home slots, and a block's result is in the accumulator.
+//! their home slots. A block's only result is in the accumulator there; several results, and the
+//! parameters of a loop, are in the slots that are their homes behind the block.
 mod arithmetic;
 mod branch;
 mod control;
@@ -55,9 +56,10 @@ struct Entry {
 /// An open control construct.
 struct Control {
     kind: Kind,
-    /// Entries below it.
+    /// Entries below its parameters.
     height: usize,
-    result: Option<Type>,
+    params: Vec<Type>,
+    results: Vec<Type>,
     /// Its end, for what is not a loop.
     end: Label,
 }
@@ -65,9 +67,23 @@ struct Control {
 enum Kind {
     Function,
     Block,
-    Loop { target: usize, cost: u32 },
-    If { otherwise: Label, holds: Option<(u16, u16)> },
+    Loop {
+        target: usize,
+        cost: u32,
+    },
+    /// Where the condition does not hold: the place, its parameters, what the accumulator holds.
+    If {
+        otherwise: Label,
+        entries: Vec<Entry>,
+        holds: Option<(u16, u16)>,
+    },
     Else,
+}
+
+impl Control {
+    fn is_function(&self) -> bool {
+        matches!(self.kind, Kind::Function)
+    }
 }
 
 struct Lowering<'m, 'w> {
@@ -152,7 +168,7 @@ fn lower_in_frame(
         dead_nesting: 0,
     };
     lowering.clear_locals(params_end, locals_end - params_end);
-    let source = lowering.run(&operators, &plain, signature.result)?;
+    let source = lowering.run(&operators, &plain, &signature.results)?;
     if lowering.slots > FRAME_SLOTS_MAX {
         let what = "slots of one frame";
         return Err(PrepareError::limit(what, lowering.slots.into(), FRAME_SLOTS_MAX.into()));
@@ -214,13 +230,14 @@ impl Lowering<'_, '_> {
         &mut self,
         operators: &[(Operator<'_>, u64)],
         plain: &[Operator<'_>],
-        result: Option<Type>,
+        results: &[Type],
     ) -> Result<Vec<(u32, u32)>, PrepareError> {
         let mut source: Vec<(u32, u32)> = Vec::new();
         self.control.push(Control {
             kind: Kind::Function,
             height: 0,
-            result,
+            params: Vec::new(),
+            results: results.to_vec(),
             end: Label::default(),
         });
         let mut at = 0;

@@ -41,7 +41,7 @@ impl Type {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Signature {
     pub(crate) params: Vec<Type>,
-    pub(crate) result: Option<Type>,
+    pub(crate) results: Vec<Type>,
     /// The type as the module says it: functions of equal width are not all of one type.
     declared: FuncType,
 }
@@ -52,17 +52,14 @@ impl Signature {
     }
 
     fn of(function: &FuncType) -> Result<Signature, PrepareError> {
-        let params: Result<Vec<Type>, _> =
-            function.params().iter().copied().map(Type::of).collect();
-        let result = match function.results() {
-            [] => None,
-            [result] => Some(Type::of(*result)?),
-            results => {
-                let detail = format!("a function with {} results", results.len());
-                return Err(PrepareError::not_implemented("multi-value", detail));
-            }
+        let types = |values: &[ValType]| -> Result<Vec<Type>, PrepareError> {
+            values.iter().copied().map(Type::of).collect()
         };
-        let signature = Signature { params: params?, result, declared: function.clone() };
+        let signature = Signature {
+            params: types(function.params())?,
+            results: types(function.results())?,
+            declared: function.clone(),
+        };
         let words: u32 = signature.params.iter().map(|param| u32::from(param.words())).sum();
         if words > PARAMETER_WORDS_MAX {
             let what = "words of parameters of one function";
@@ -172,7 +169,7 @@ impl<'a> Module<'a> {
         let named = |name: &&str| self.exports.iter().find(|export| export.name == *name);
         let export = ENTRY_NAMES.iter().find_map(named)?;
         let signature = self.signature(export.function).ok()?;
-        let is_plain = signature.params.is_empty() && signature.result.is_none();
+        let is_plain = signature.params.is_empty() && signature.results.is_empty();
         is_plain.then_some(export.function)
     }
 

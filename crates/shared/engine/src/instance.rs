@@ -156,9 +156,14 @@ impl Instance {
         }
     }
 
-    /// What the function that returned last left in the accumulator.
+    /// What the function that returned last left in the accumulator: its only result.
     pub fn result(&self) -> u64 {
         u64::from(self.registers.low) | u64::from(self.registers.high) << 32
+    }
+
+    /// A word of the results of the function that was invoked and has returned, where it has several.
+    pub fn result_word(arena: &[u8], index: usize) -> u32 {
+        word(arena, index * 4)
     }
 
     /// Gives the result of the host call that parked, 0 if it has none.

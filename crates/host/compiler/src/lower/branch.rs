@@ -208,34 +208,48 @@ impl Lowering<'_, '_> {
     /// `br_if`.
     pub(super) fn branch_if(&mut self, depth: u32, condition: Condition) {
         let at = self.control.len() - 1 - depth as usize;
+        if self.carries_accumulator(at) {
+            return self.branch_if_with_result(at, condition);
+        }
+        if !self.carried(at).is_empty() {
+            self.spill();
+        }
+        if !self.is_landed(at) {
+            // Values have to be moved on the one path only.
+            let mut behind = Label::default();
+            self.branch_unless(condition, &mut behind);
+            let (holds, stack) = (self.holds, self.stack.clone());
+            self.branch(depth, None);
+            self.assembler.bind(&behind);
+            (self.holds, self.stack) = (holds, stack);
+            return;
+        }
+        let (index, form) = self.form(condition);
         match self.control[at].kind {
-            Kind::Loop { target, cost } => {
-                let (index, form) = self.form(condition);
-                self.branch_back(index, form, target, cost);
-            }
-            _ if self.control[at].result.is_none() => {
-                let (index, form) = self.form(condition);
+            Kind::Loop { target, cost } => self.branch_back(index, form, target, cost),
+            _ => {
                 let mut end = std::mem::take(&mut self.control[at].end);
                 self.branch_forward(index, form, &mut end);
                 self.control[at].end = end;
             }
-            _ => {
-                // The result has to be in the accumulator on the one path only.
-                let mut behind = Label::default();
-                self.branch_unless(condition, &mut behind);
-                let holds = self.holds;
-                if let Some(result) = self.stack.last().copied()
-                    && result.value != Value::Accumulator
-                {
-                    self.load_copy(result);
-                }
-                let mut end = std::mem::take(&mut self.control[at].end);
-                self.assembler.emit_branch(Opcode::Branch as u8, &[], &mut end);
-                self.control[at].end = end;
-                self.assembler.bind(&behind);
-                self.holds = holds;
-            }
         }
+    }
+
+    /// `br_if` to where one result is expected, in the accumulator on the one path only.
+    fn branch_if_with_result(&mut self, at: usize, condition: Condition) {
+        let mut behind = Label::default();
+        self.branch_unless(condition, &mut behind);
+        let holds = self.holds;
+        if let Some(result) = self.stack.last().copied()
+            && result.value != Value::Accumulator
+        {
+            self.load_copy(result);
+        }
+        let mut end = std::mem::take(&mut self.control[at].end);
+        self.assembler.emit_branch(Opcode::Branch as u8, &[], &mut end);
+        self.control[at].end = end;
+        self.assembler.bind(&behind);
+        self.holds = holds;
     }
 
     /// Loads an entry that stays on the stack, where no other one is in the accumulator.
@@ -251,6 +265,7 @@ impl Lowering<'_, '_> {
         if let Some(result) = result {
             self.load(result);
         }
+        self.carry_to(at);
         match self.control[at].kind {
             Kind::Loop { target, cost } => self.loop_back(target, cost),
             Kind::Function => self.emit(Opcode::Return, &[]),
@@ -262,22 +277,26 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// What a branch to `depth` carries, popped.
+    /// What a branch to `depth` carries in the accumulator, popped.
     pub(super) fn pop_carried(&mut self, depth: u32) -> Option<Entry> {
         let at = self.control.len() - 1 - depth as usize;
-        let carries = !matches!(self.control[at].kind, Kind::Loop { .. });
-        (carries && self.control[at].result.is_some()).then(|| self.pop())
+        self.carries_accumulator(at).then(|| self.pop())
     }
 
     /// `br_table`.
     pub(super) fn branch_table(&mut self, depths: &[u32]) {
         let index = self.pop();
-        let carried = depths.first().and_then(|depth| self.pop_carried(*depth));
-        let index = if carried.is_some_and(Self::is_large) { self.settled(index) } else { index };
-        let carried = carried.map(|entry| {
-            let slot = self.settle(entry);
-            Entry { value: Value::Slot(slot), ..entry }
-        });
+        let innermost = depths.first().map_or(0, |depth| *depth as usize);
+        let count = self.carried(self.control.len() - 1 - innermost).len();
+        let carried = self.stack.len() - count..self.stack.len();
+        let uses_accumulator =
+            self.stack[carried.clone()].iter().any(|entry| Self::is_large(*entry));
+        let index = if uses_accumulator { self.settled(index) } else { index };
+        self.spill();
+        for entry in carried {
+            let slot = self.settle(self.stack[entry]);
+            self.stack[entry].value = Value::Slot(slot);
+        }
         self.load(index);
         let mut distinct: Vec<u32> = Vec::new();
         let targets: Vec<usize> = depths
@@ -305,13 +324,16 @@ impl Lowering<'_, '_> {
             } else {
                 self.assembler.bind(&pad);
                 self.holds = None;
+                let stack = self.stack.clone();
+                let carried = self.pop_carried(*depth);
                 self.branch(*depth, carried);
+                self.stack = stack;
             }
         }
     }
 
     fn is_direct(&self, at: usize) -> bool {
         let is_plain = matches!(self.control[at].kind, Kind::Block | Kind::If { .. } | Kind::Else);
-        is_plain && self.control[at].result.is_none()
+        is_plain && self.control[at].results.is_empty()
     }
 }

@@ -24,7 +24,7 @@ impl Lowering<'_, '_> {
     }
 
     /// The frame has these slots; homes that no instruction names cost nothing.
-    fn claim(&mut self, slot: u16, words: u16) {
+    pub(super) fn claim(&mut self, slot: u16, words: u16) {
         self.slots = self.slots.max(u32::from(slot) + u32::from(words));
     }
 
@@ -287,7 +287,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn assign(&mut self, slot: u16, entry: Entry) {
+    pub(super) fn assign(&mut self, slot: u16, entry: Entry) {
         let words = entry.ty.words();
         if self.in_accumulator(entry) {
             if entry.value != Value::Slot(slot) {

@@ -7,10 +7,10 @@ use wasmbed_compiler::{PrepareError, prepare};
 use wasmbed_engine::Trap;
 use wasmi::{Engine, ExternType, Linker, Store, TrapCode, Val, ValType};
 
-/// What a call gave: the result's bits, or the trap.
+/// What a call gave: the words of its results, or the trap.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Outcome {
-    Value(u64),
+    Values(Vec<u32>),
     Trap(&'static str),
     /// The other engine's stack or fuel is bounded in another way.
     Exhausted,
@@ -50,7 +50,7 @@ fn compare(wasm: &[u8], wasm_there: &[u8], label: &str) -> Option<u32> {
             let mut results: Vec<Val> =
                 ty.results().iter().map(|ty| Val::default_for_ty(*ty)).collect();
             let theirs = match function.call(&mut store, &values, &mut results) {
-                Ok(()) => Outcome::Value(results.first().map_or(0, bits)),
+                Ok(()) => Outcome::Values(results.iter().flat_map(bits).collect()),
                 Err(error) => match error.as_trap_code() {
                     Some(TrapCode::StackOverflow | TrapCode::OutOfFuel) | None => {
                         Outcome::Exhausted
@@ -59,7 +59,7 @@ fn compare(wasm: &[u8], wasm_there: &[u8], label: &str) -> Option<u32> {
                 },
             };
             let ours = match guest.call(export.name(), &words) {
-                Ok(value) => Outcome::Value(value & mask(guest.result_words(export.name()))),
+                Ok(_) => Outcome::Values(guest.results(export.name())),
                 Err(Failure::Trap(Trap::StackExhausted) | Failure::Other(_)) => Outcome::Exhausted,
                 Err(failure) => Outcome::Trap(failure.message()),
             };
@@ -90,6 +90,16 @@ fn arguments(types: &[ValType], salt: u64) -> (Vec<Val>, Vec<u32>) {
                 values.push(Val::I64(value as i64));
                 words.extend([value as u32, (value >> 32) as u32]);
             }
+            ValType::F32 => {
+                let value = (value as i64 as f32) / 3.0;
+                values.push(Val::F32(value.into()));
+                words.push(value.to_bits());
+            }
+            ValType::F64 => {
+                let value = (value as i64 as f64) / 3.0;
+                values.push(Val::F64(value.into()));
+                words.extend([value.to_bits() as u32, (value.to_bits() >> 32) as u32]);
+            }
             _ => {
                 values.push(Val::I32(value as i32));
                 words.push(value as u32);
@@ -99,16 +109,16 @@ fn arguments(types: &[ValType], salt: u64) -> (Vec<Val>, Vec<u32>) {
     (values, words)
 }
 
-fn bits(value: &Val) -> u64 {
+/// The words of a value.
+fn bits(value: &Val) -> Vec<u32> {
+    let long = |value: u64| vec![value as u32, (value >> 32) as u32];
     match value {
-        Val::I32(value) => u64::from(*value as u32),
-        Val::I64(value) => *value as u64,
-        _ => 0,
+        Val::I32(value) => vec![*value as u32],
+        Val::I64(value) => long(*value as u64),
+        Val::F32(value) => vec![value.to_bits()],
+        Val::F64(value) => long(value.to_bits()),
+        _ => vec![0],
     }
-}
-
-fn mask(words: usize) -> u64 {
-    [0, u32::MAX.into(), u64::MAX][words]
 }
 
 fn trap_text(trap: TrapCode) -> &'static str {
@@ -117,6 +127,7 @@ fn trap_text(trap: TrapCode) -> &'static str {
         TrapCode::MemoryOutOfBounds => "out of bounds memory access",
         TrapCode::IntegerDivisionByZero => "integer divide by zero",
         TrapCode::IntegerOverflow => "integer overflow",
+        TrapCode::BadConversionToInteger => "invalid conversion to integer",
         TrapCode::TableOutOfBounds => "undefined element",
         TrapCode::IndirectCallToNull => "uninitialized element",
         TrapCode::BadSignature => "indirect call type mismatch",
@@ -137,8 +148,10 @@ fn small_programs_do_what_they_do_in_wasmi() {
 #[test]
 fn generated_modules_do_what_they_do_in_wasmi() {
     let config = Config {
-        allow_floats: false,
+        allow_floats: true,
         allow_start_export: true,
+        // The sign and payload of a NaN are the engine's to choose.
+        canonicalize_nans: true,
         bulk_memory_enabled: false,
         export_everything: true,
         exceptions_enabled: false,
@@ -153,10 +166,10 @@ fn generated_modules_do_what_they_do_in_wasmi() {
         memory64_enabled: false,
         memory_max_size_required: true,
         min_funcs: 2,
-        multi_value_enabled: false,
+        multi_value_enabled: true,
         reference_types_enabled: false,
         relaxed_simd_enabled: false,
-        saturating_float_to_int_enabled: false,
+        saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
         simd_enabled: false,
         tail_call_enabled: false,

@@ -63,8 +63,8 @@ pub struct Guest {
     pub prepared: Prepared,
     pub instance: Instance,
     pub arena: Vec<u8>,
-    /// Name, defined function, and words of the result of each export.
-    exports: Vec<(String, u16, usize)>,
+    /// Name, defined function, and words of each result of each export.
+    exports: Vec<(String, u16, Vec<usize>)>,
 }
 
 impl Guest {
@@ -88,8 +88,19 @@ impl Guest {
         self.run()
     }
 
-    pub fn result_words(&self, name: &str) -> usize {
-        self.exports.iter().find(|(export, ..)| export == name).map_or(0, |export| export.2)
+    /// The words of the results of the call of this export that has just returned.
+    pub fn results(&self, name: &str) -> Vec<u32> {
+        let export = self.exports.iter().find(|(export, ..)| export == name);
+        match export.map_or(&[][..], |(.., results)| results) {
+            [] => Vec::new(),
+            [words] => {
+                let value = self.instance.result();
+                [value as u32, (value >> 32) as u32][..*words].to_vec()
+            }
+            several => (0..several.iter().sum())
+                .map(|index| Instance::result_word(&self.arena, index))
+                .collect(),
+        }
     }
 
     /// The linear memory as it is now.
@@ -110,7 +121,7 @@ impl Guest {
     }
 }
 
-fn exports(wasm: &[u8]) -> Vec<(String, u16, usize)> {
+fn exports(wasm: &[u8]) -> Vec<(String, u16, Vec<usize>)> {
     let mut types = Vec::new();
     let mut functions = Vec::new();
     let mut found = Vec::new();
@@ -127,14 +138,14 @@ fn exports(wasm: &[u8]) -> Vec<(String, u16, usize)> {
         }
     }
     let words = |result: &ValType| match result {
-        ValType::I32 | ValType::F32 => 1,
-        _ => 2,
+        ValType::I64 | ValType::F64 => 2,
+        _ => 1,
     };
     let defined = found.iter().filter(|export| export.kind == wasmparser::ExternalKind::Func);
     let exports = defined.filter_map(|export| {
         let function = (export.index as usize).checked_sub(imports)?;
         let ty = &types[functions[function] as usize];
-        let result = ty.results().iter().map(words).sum();
+        let result = ty.results().iter().map(words).collect();
         Some((export.name.to_owned(), function as u16, result))
     });
     exports.collect()

@@ -200,10 +200,7 @@ impl Script {
             }
         }
         let outcome = guest.call(invoke.name, &words);
-        Ok(Some(outcome.map(|value| {
-            let words = [value as u32, (value >> 32) as u32];
-            words[..guest.result_words(invoke.name)].to_vec()
-        })))
+        Ok(Some(outcome.map(|_| guest.results(invoke.name))))
     }
 }
 
