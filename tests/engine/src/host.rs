@@ -63,7 +63,7 @@ pub fn execute_with_memory(work: &Work) -> (Report, Vec<u8>) {
             return (Report { trouble: Some(trouble), ..Report::default() }, Vec::new());
         }
         let needed = needed as usize;
-        let begin = CANARY_BYTES + work.alignment as usize;
+        let begin = CANARY_BYTES + item.alignment as usize;
         let mut space = vec![0x5a; begin + needed + CANARY_BYTES];
         let mut words = Words::default();
         words.record(BEGIN, &[0]);

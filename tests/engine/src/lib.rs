@@ -4,4 +4,5 @@
 pub mod board;
 pub mod host;
 pub mod report;
+pub mod suite;
 pub mod work;

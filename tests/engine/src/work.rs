@@ -16,7 +16,7 @@ pub struct Work {
     pub cuts: Option<(u64, u32)>,
     /// Seed and longest length of the time slices.
     pub slices: Option<(u32, u32)>,
-    /// Bytes between a boundary of 16 bytes and the arena.
+    /// Bytes between a boundary of 16 bytes and the arena, a multiple of 4 below 16.
     pub alignment: u32,
 }
 

@@ -81,7 +81,8 @@ pub fn execute(item: &Item<'_>, arena: &mut [u8], runner: &mut impl Runner, sink
             }
         };
         let [kind, code, function, offset] = record::outcome_words(outcome);
-        let fuel = instance.fuel_used();
+        // Without a limit a board does not count.
+        let fuel = limit.map_or(0, |_| instance.fuel_used());
         let cut = cut_digest.value();
         sink.word(record::CALL);
         for word in [kind, code, function, offset, fuel as u32, (fuel >> 32) as u32] {

@@ -21,7 +21,7 @@ pub struct Item<'a> {
     pub slice_seed: u32,
     /// Length of the longest slice: ticks of the board's timer, back-edges and calls on the host.
     pub slice_max: u32,
-    /// Bytes between a boundary of 16 bytes and the arena.
+    /// Bytes between a boundary of 16 bytes and the arena, a multiple of 4.
     pub alignment: u32,
     /// The image.
     pub image: &'a [u8],
@@ -68,7 +68,7 @@ impl<'a> Item<'a> {
             cuts_max: word(stored, 6)?,
             slice_seed: word(stored, 7)?,
             slice_max: word(stored, 8)?,
-            alignment: word(stored, 9)? & 15,
+            alignment: word(stored, 9)? & 12,
             image,
             stored_calls: stored.get(HEAD_WORDS * 4..at * 4)?,
         };

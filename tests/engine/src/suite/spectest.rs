@@ -1,0 +1,303 @@
+//! Makes modules of the suite stand alone: what they import from `spectest` becomes their own.
+//!
+//! No device has memories, tables or globals to import, so `prepare` refuses them by name. Imports
+//! come first in every index space, so definitions in their place leave every index as it is.
+
+use wasmparser::{
+    ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind, Operator, Parser,
+    Payload, TypeRef, ValType,
+};
+
+/// Begins the name of an export that gives a global; the rest is the global's name.
+pub const GETTER: &str = "value of ";
+
+/// A module that imports nothing.
+pub struct Alone {
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// What can be called in it.
+    pub exports: Vec<Export>,
+}
+
+/// An exported function.
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub function: u16,
+    /// Words of its results.
+    pub result_words: u8,
+    /// Whether it has more than one.
+    pub has_several: bool,
+}
+
+/// Order in which sections stand.
+const ORDER: [u8; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];
+
+/// What is read of a module, and entries to add before and behind those of its sections.
+#[derive(Default)]
+struct Contents {
+    sections: Vec<(u8, Vec<u8>)>,
+    before: Vec<(u8, Vec<u8>)>,
+    behind: Vec<(u8, Vec<u8>)>,
+    types: u32,
+    signatures: Vec<(usize, usize)>,
+    functions: Vec<u32>,
+    globals: Vec<ValType>,
+    /// Initial values of the globals that were imports, as expressions with their end.
+    values: Vec<Vec<u8>>,
+    /// Where in the module an expression reads a global, and which.
+    reads: Vec<(std::ops::Range<usize>, u32)>,
+    exports: Vec<(String, ExternalKind, u32)>,
+    foreign: Vec<String>,
+}
+
+/// Makes a module stand alone. With `wants_globals`, exported globals can be read by a call.
+///
+/// # Errors
+/// The names of other modules than `spectest` that it imports from.
+pub fn stand_alone(wasm: &[u8], wants_globals: bool) -> Result<Alone, Vec<String>> {
+    let mut contents = Contents::default();
+    let mut ranges = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        // What cannot be read is left as it is: `prepare` says what is wrong with it.
+        let Ok(payload) = payload else {
+            return Ok(Alone { wasm: wasm.to_vec(), exports: Vec::new() });
+        };
+        if let Some((id, range)) = payload.as_section()
+            && id != 0
+        {
+            ranges.push((id, range.start as usize..range.end as usize));
+        }
+        contents.take(payload);
+    }
+    if !contents.foreign.is_empty() {
+        return Err(contents.foreign);
+    }
+    contents.sections =
+        ranges.into_iter().map(|(id, range)| (id, contents.section(wasm, range))).collect();
+    let has_imports = !contents.before.is_empty();
+    let mut exports = contents.called();
+    if wants_globals {
+        exports.extend(contents.getters());
+    }
+    let is_changed = has_imports || !contents.behind.is_empty();
+    let wasm = if is_changed { contents.encode() } else { wasm.to_vec() };
+    Ok(Alone { wasm, exports })
+}
+
+impl Contents {
+    fn take(&mut self, payload: Payload<'_>) {
+        match payload {
+            Payload::TypeSection(reader) => {
+                for ty in reader.into_iter_err_on_gc_types().flatten() {
+                    let words = ty.results().iter().map(|ty| words(*ty)).sum();
+                    self.signatures.push((words, ty.results().len()));
+                    self.types += 1;
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports().flatten() {
+                    if import.module != "spectest" || !self.define(import.name, import.ty) {
+                        self.foreign.push(import.module.to_owned());
+                    }
+                }
+            }
+            Payload::FunctionSection(reader) => self.functions.extend(reader.into_iter().flatten()),
+            Payload::GlobalSection(reader) => {
+                for global in reader.into_iter().flatten() {
+                    self.globals.push(global.ty.content_type);
+                    self.read(&global.init_expr);
+                }
+            }
+            Payload::ElementSection(reader) => {
+                for element in reader.into_iter().flatten() {
+                    self.element(element);
+                }
+            }
+            Payload::DataSection(reader) => {
+                for data in reader.into_iter().flatten() {
+                    if let DataKind::Active { offset_expr, .. } = data.kind {
+                        self.read(&offset_expr);
+                    }
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader.into_iter().flatten() {
+                    self.exports.push((export.name.to_owned(), export.kind, export.index));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn element(&mut self, element: Element<'_>) {
+        if let ElementKind::Active { offset_expr, .. } = element.kind {
+            self.read(&offset_expr);
+        }
+        if let ElementItems::Expressions(_, expressions) = element.items {
+            for expression in expressions.into_iter().flatten() {
+                self.read(&expression);
+            }
+        }
+    }
+
+    /// Notes an expression that is only a global.
+    fn read(&mut self, expression: &ConstExpr<'_>) {
+        let range = expression.get_binary_reader().range();
+        let mut operators = expression.get_operators_reader();
+        if let Ok(Operator::GlobalGet { global_index }) = operators.read() {
+            self.reads.push((range.start as usize..range.end as usize, global_index));
+        }
+    }
+
+    /// A section, with values in place of the imported globals that its expressions read: only of
+    /// imported ones they may.
+    fn section(&self, wasm: &[u8], range: std::ops::Range<usize>) -> Vec<u8> {
+        let mut content = Vec::new();
+        let mut at = range.start;
+        for (read, global) in &self.reads {
+            if let Some(value) = self.values.get(*global as usize)
+                && range.contains(&read.start)
+            {
+                content.extend(&wasm[at..read.start]);
+                content.extend(value);
+                at = read.end;
+            }
+        }
+        content.extend(&wasm[at..range.end]);
+        content
+    }
+
+    /// Adds what `spectest` has by this name; `false` if there is no such thing.
+    fn define(&mut self, name: &str, ty: TypeRef) -> bool {
+        let (section, entry) = match (name, ty) {
+            ("memory", TypeRef::Memory(_)) => (5, vec![1, 1, 2]),
+            ("table", TypeRef::Table(_)) => (4, vec![0x70, 1, 10, 20]),
+            ("global_i32", TypeRef::Global(_)) => (6, vec![0x7f, 0, 0x41, 0x9a, 0x05, 0x0b]),
+            ("global_i64", TypeRef::Global(_)) => (6, vec![0x7e, 0, 0x42, 0x9a, 0x05, 0x0b]),
+            ("global_f32", TypeRef::Global(_)) => {
+                (6, [&[0x7d, 0, 0x43][..], &666.6_f32.to_le_bytes(), &[0x0b]].concat())
+            }
+            ("global_f64", TypeRef::Global(_)) => {
+                (6, [&[0x7c, 0, 0x44][..], &666.6_f64.to_le_bytes(), &[0x0b]].concat())
+            }
+            (name, TypeRef::Func(ty)) if name.starts_with("print") => {
+                self.functions.push(ty);
+                self.before.push((3, number(ty)));
+                // No locals, and nothing is done.
+                (10, vec![2, 0, 0x0b])
+            }
+            _ => return false,
+        };
+        if let TypeRef::Global(global) = ty {
+            self.globals.push(global.content_type);
+            self.values.push(entry[2..].to_vec());
+        }
+        self.before.push((section, entry));
+        true
+    }
+
+    fn called(&self) -> Vec<Export> {
+        let functions = self.exports.iter().filter(|(_, kind, _)| *kind == ExternalKind::Func);
+        functions
+            .filter_map(|(name, _, index)| {
+                let ty = *self.functions.get(*index as usize)?;
+                let (words, results) = *self.signatures.get(ty as usize)?;
+                Some(Export {
+                    name: name.clone(),
+                    function: *index as u16,
+                    result_words: words as u8,
+                    has_several: results > 1,
+                })
+            })
+            .collect()
+    }
+
+    /// Adds a function for each exported global.
+    fn getters(&mut self) -> Vec<Export> {
+        let mut added = Vec::new();
+        for (name, kind, index) in self.exports.clone() {
+            let (ExternalKind::Global, Some(ty)) = (kind, self.globals.get(index as usize)) else {
+                continue;
+            };
+            let (Some(code), result_words) = (type_code(*ty), words(*ty) as u8) else { continue };
+            let function = self.functions.len() as u16;
+            let name = format!("{GETTER}{name}");
+            self.functions.push(self.types);
+            self.behind.push((3, number(self.types)));
+            self.behind.push((1, vec![0x60, 0, 1, code]));
+            self.types += 1;
+            let exported = [number(name.len() as u32), name.clone().into_bytes(), vec![0]].concat();
+            self.behind.push((7, [exported, number(function.into())].concat()));
+            let body = [vec![0, 0x23], number(index), vec![0x0b]].concat();
+            self.behind.push((10, [number(body.len() as u32), body].concat()));
+            added.push(Export { name, function, result_words, has_several: false });
+        }
+        added
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+        for id in ORDER.into_iter().filter(|id| *id != 2) {
+            let of = |entries: &[(u8, Vec<u8>)]| -> Vec<Vec<u8>> {
+                let entries = entries.iter().filter(|(section, _)| *section == id);
+                entries.map(|(_, entry)| entry.clone()).collect()
+            };
+            let (before, behind) = (of(&self.before), of(&self.behind));
+            let own = self.sections.iter().find(|(section, _)| *section == id);
+            let content = match own {
+                Some((_, content)) if before.is_empty() && behind.is_empty() => content.clone(),
+                None if before.is_empty() && behind.is_empty() => continue,
+                own => {
+                    let own = own.map_or(&[0][..], |(_, content)| content);
+                    let (count, entries) = split_number(own);
+                    let count = count + (before.len() + behind.len()) as u32;
+                    [number(count), before.concat(), entries.to_vec(), behind.concat()].concat()
+                }
+            };
+            wasm.push(id);
+            wasm.extend(number(content.len() as u32));
+            wasm.extend(content);
+        }
+        wasm
+    }
+}
+
+fn words(ty: ValType) -> usize {
+    match ty {
+        ValType::I64 | ValType::F64 => 2,
+        ValType::V128 => 4,
+        _ => 1,
+    }
+}
+
+fn type_code(ty: ValType) -> Option<u8> {
+    Some(match ty {
+        ValType::I32 => 0x7f,
+        ValType::I64 => 0x7e,
+        ValType::F32 => 0x7d,
+        ValType::F64 => 0x7c,
+        ValType::FUNCREF => 0x70,
+        ValType::EXTERNREF => 0x6f,
+        _ => return None,
+    })
+}
+
+/// LEB128.
+fn number(mut value: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 & 0x7f | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+fn split_number(bytes: &[u8]) -> (u32, &[u8]) {
+    let length = bytes.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    let (number, rest) = bytes.split_at(length.min(bytes.len()));
+    let value = number.iter().rev().fold(0_u32, |value, byte| value << 7 | u32::from(byte & 0x7f));
+    (value, rest)
+}
