@@ -3,6 +3,7 @@
 mod bench;
 mod boards;
 mod demo;
+mod engine;
 mod paths;
 mod process;
 mod setup;

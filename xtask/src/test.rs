@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 pub use report::Counts;
 
-use crate::{boards, paths, process, setup, tidy};
+use crate::{boards, engine, paths, process, setup, tidy};
 
 /// One group of tests.
 struct Group {
@@ -20,10 +20,15 @@ struct Group {
     run: fn(&str) -> Result<Counts>,
 }
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     Group { name: "tidy", about: "rules of the house, formatting, lints", run: tidy_group },
     Group { name: "tls", about: "curve and TLS client, hostile servers, interop", run: tls_group },
     Group { name: "unit", about: "every other crate by itself", run: unit_group },
+    Group {
+        name: "spec",
+        about: "the official WebAssembly suite, on the host and on two boards",
+        run: spec_group,
+    },
     Group {
         name: "firmware",
         about: "every board builds and keeps its budget",
@@ -109,6 +114,12 @@ fn unit_group(_: &str) -> Result<Counts> {
         arguments.extend(["--exclude", apart]);
     }
     cargo_test(&arguments, &[])
+}
+
+fn spec_group(_: &str) -> Result<Counts> {
+    engine::build_runner()?;
+    let arguments = ["--package", engine::PACKAGE, "--test", "runner", "--test", "suite"];
+    cargo_test(&arguments, &[engine::environment()])
 }
 
 fn firmware_group(_: &str) -> Result<Counts> {

@@ -230,11 +230,12 @@ impl Reader<'_> {
                 Known::Subject(self.script.subjects.len() - 1)
             }
             Err(error) => {
-                let is_later = error.to_string().contains("multiple memories");
-                if matches!(start, Expected::Return) && !is_later {
+                let is_missing = matches!(error, PrepareError::NotImplemented { .. });
+                if matches!(start, Expected::Return) && !is_missing {
                     self.fail(line, format!("refused: {error}"));
                 }
-                Known::Skipped(format!("refused: {error}"))
+                let why = if is_missing { "" } else { REFUSED };
+                Known::Skipped(format!("{why}{error}"))
             }
         }
     }
@@ -261,7 +262,7 @@ impl Reader<'_> {
             WastExecute::Wat(mut module) => match module.encode() {
                 Ok(wasm) => match self.load(line, &wasm, expected) {
                     Known::Subject(_) => {}
-                    Known::Skipped(why) if why.starts_with("refused") => self.script.refused += 1,
+                    Known::Skipped(why) if why.starts_with(REFUSED) => self.script.refused += 1,
                     Known::Skipped(why) => self.skip(line, &why),
                 },
                 Err(error) => self.fail(line, format!("not encoded: {}", error.message())),
@@ -314,6 +315,9 @@ impl Reader<'_> {
         self.script.subjects[index].calls.push(Call { line, invocation, expected });
     }
 }
+
+/// Begins the reason of what was refused for what it is, not for what is missing here.
+const REFUSED: &str = "refused: ";
 
 /// Stands for the module that a script loaded last.
 const CURRENT: &str = "";

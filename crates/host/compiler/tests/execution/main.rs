@@ -7,5 +7,4 @@ mod imports;
 mod mutation;
 mod programs;
 mod refusals;
-mod spec;
 mod stopping;
