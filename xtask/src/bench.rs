@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, each against a goal, a peer or a limit.
 
+mod engine;
 mod module;
 mod platform;
 mod tls;
@@ -18,20 +19,31 @@ pub struct Row {
     /// What it should be at most; absent where nothing was set.
     pub goal: Option<f64>,
     /// What it is held against.
-    pub versus: &'static str,
+    pub versus: String,
+}
+
+/// What narrows a measurement.
+pub struct Options {
+    /// One program of those that an engine executes.
+    pub only: Option<String>,
+    /// Whether others are measured too.
+    pub with_peers: bool,
 }
 
 /// A measurement that gives rows.
 struct Bench {
     name: &'static str,
-    run: fn() -> Result<Vec<Row>>,
+    run: fn(&Options) -> Result<Vec<Row>>,
 }
 
-const BENCHES: [Bench; 2] =
-    [Bench { name: "tls", run: tls::run }, Bench { name: "platform", run: platform::run }];
+const BENCHES: [Bench; 3] = [
+    Bench { name: "engine", run: engine::run },
+    Bench { name: "tls", run: tls::run },
+    Bench { name: "platform", run: platform::run },
+];
 
 /// `cargo xtask bench [NAME…]`.
-pub fn run(names: &[String], json: bool) -> Result<()> {
+pub fn run(names: &[String], json: bool, options: &Options) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| BENCHES.iter().all(|b| b.name != **name)) {
         let known: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
         bail!("no measurement {unknown}; there are: {}", known.join(", "));
@@ -39,7 +51,7 @@ pub fn run(names: &[String], json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for bench in &BENCHES {
         if names.is_empty() || names.iter().any(|name| name == bench.name) {
-            rows.extend((bench.run)()?);
+            rows.extend((bench.run)(options)?);
         }
     }
     if json {

@@ -73,6 +73,12 @@ enum Command {
         /// Print JSON only.
         #[arg(long)]
         json: bool,
+        /// Measure one program only, and leave out sizes (engine).
+        #[arg(long, value_name = "PROGRAM")]
+        only: Option<String>,
+        /// Leave out the other engines (engine).
+        #[arg(long)]
+        no_peers: bool,
     },
     /// Check the rules of the house that a machine can check.
     Tidy,
@@ -97,7 +103,9 @@ fn run(command: Command) -> Result<()> {
         Command::Test { groups, list, board } => test::run(&groups, list, &board),
         Command::Firmware { board } => boards::build_command(board.as_deref()),
         Command::Size { json } => size::run(json),
-        Command::Bench { names, json } => bench::run(&names, json),
+        Command::Bench { names, json, only, no_peers } => {
+            bench::run(&names, json, &bench::Options { only, with_peers: !no_peers })
+        }
         Command::Tidy => tidy::run(),
     }
 }

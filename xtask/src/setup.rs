@@ -1,14 +1,16 @@
 //! Finds or installs what the project needs. Says what it does, and can be repeated.
 
 mod archive;
+mod compilers;
 mod kubernetes;
 mod packages;
 mod targets;
 
 use anyhow::Result;
 
+pub use compilers::{Compilers, compilers};
 pub use kubernetes::{obstacle as kubernetes_obstacle, programs as kubernetes_programs};
-pub use targets::cargo;
+pub use targets::{cargo, ensure_target};
 
 /// What to set up beyond the ordinary.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{Row, module};
+use super::{Options, Row, module};
 use crate::demo::platform::Platform;
 use crate::{boards, setup};
 
@@ -14,7 +14,7 @@ const IDLE_SECONDS: u64 = 60;
 const MODULE_BYTES: u32 = 10 * 1024;
 
 /// Measures on a fresh platform with one board.
-pub fn run() -> Result<Vec<Row>> {
+pub fn run(_: &Options) -> Result<Vec<Row>> {
     setup::run(&setup::Options::default())?;
     boards::build_host()?;
     let known = boards::all()?;
@@ -57,7 +57,7 @@ pub fn run() -> Result<Vec<Row>> {
 }
 
 fn row(name: &str, value: f64, unit: &'static str, goal: Option<f64>) -> Row {
-    Row { name: name.to_owned(), value, unit, goal, versus: "" }
+    Row { name: name.to_owned(), value, unit, goal, versus: String::new() }
 }
 
 fn ms(duration: Duration) -> f64 {

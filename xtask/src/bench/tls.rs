@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Row;
+use super::{Options, Row};
 use crate::{paths, process, setup};
 
 const TARGET: &str = "thumbv7m-none-eabi";
@@ -12,7 +12,7 @@ const TARGET: &str = "thumbv7m-none-eabi";
 const HANDSHAKE: [&str; 2] = ["start", "client_flight"];
 
 /// Builds `benches/tls-footprint`, runs it in QEMU, and reads its table.
-pub fn run() -> Result<Vec<Row>> {
+pub fn run(_: &Options) -> Result<Vec<Row>> {
     setup::run(&setup::Options::default())?;
     let folder = paths::target().join("benches");
     let mut build = setup::cargo(TARGET)?;
@@ -65,5 +65,5 @@ fn rows(text: &str) -> Result<Vec<Row>> {
 }
 
 fn row(name: &str, value: f64, unit: &'static str, goal: Option<f64>) -> Row {
-    Row { name: format!("tls/{name}"), value, unit, goal, versus: "" }
+    Row { name: format!("tls/{name}"), value, unit, goal, versus: String::new() }
 }

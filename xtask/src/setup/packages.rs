@@ -64,6 +64,22 @@ fn advice(compiler: bool, qemu: bool) -> String {
     }
 }
 
+/// Whether the package manager knows the package.
+pub fn has(name: &str) -> bool {
+    let text = process::capture(Command::new("apt-cache").args(["policy", name]));
+    text.is_ok_and(|text| text.contains("Candidate: ") && !text.contains("Candidate: (none)"))
+}
+
+/// Installs packages that only some commands need, where the system's package manager is Debian's.
+pub fn add(names: &[&str]) -> Result<()> {
+    if !process::succeeds(Command::new("apt-get").arg("--version")) {
+        bail!("missing: {}; install them with your system's package manager", names.join(", "));
+    }
+    say(&format!("{}: installing", names.join(", ")));
+    apt(&["update"])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], names].concat())
+}
+
 fn install(compiler: bool, qemu: bool) -> Result<()> {
     say("package lists: updating");
     apt(&["update"])?;

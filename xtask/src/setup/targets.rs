@@ -48,6 +48,14 @@ pub fn ensure(from_source: bool) -> Result<()> {
     Ok(())
 }
 
+/// Finds or makes a way for a target that only some commands need.
+pub fn ensure_target(target: &str) -> Result<()> {
+    if way(target).is_ok() || add_by_rustup(&[target]) {
+        return Ok(());
+    }
+    build_from_source(target)
+}
+
 /// A `cargo` command line that can build for `target`.
 pub fn cargo(target: &str) -> Result<Command> {
     let mut command = Command::new("cargo");

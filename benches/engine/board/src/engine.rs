@@ -15,8 +15,6 @@ const SLICE_INSTRUCTIONS: u32 = 250_000;
 /// A limit that is never reached: what counting costs, not what stopping does.
 const FUEL_LIMIT: u64 = 1 << 40;
 
-/// Stack, globals and memory of one guest at a time.
-static mut ARENA: [u8; 1 << 20] = [0; 1 << 20];
 static SLICE_IS_OVER: AtomicBool = AtomicBool::new(false);
 
 #[exception]
@@ -47,12 +45,10 @@ fn finish(instance: &mut Instance, image: &[u8], arena: &mut [u8]) -> Option<u32
 }
 
 /// Measures one program.
-pub fn run(program: &Program) {
+pub fn run(program: &Program, arena: &mut [u8]) {
     if program.image.is_empty() {
         return;
     }
-    // SAFETY: taken once at a time, and no interrupt touches it.
-    let arena = unsafe { &mut *core::ptr::addr_of_mut!(ARENA) };
     let (loaded, instructions) = count(|| Instance::load(program.image, arena));
     let Ok(mut instance) = loaded else {
         line(program.name, "refused", &[]);

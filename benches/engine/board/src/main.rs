@@ -8,6 +8,8 @@
 #[cfg(feature = "engine")]
 mod engine;
 mod harness;
+#[cfg(feature = "footprint")]
+mod footprint;
 #[cfg(feature = "native")]
 mod native;
 mod payload;
@@ -23,14 +25,19 @@ use cortex_m_rt::entry;
 #[entry]
 fn main() -> ! {
     harness::start();
+    // SAFETY: here only.
+    let arena = unsafe { payload::arena() };
     for program in payload::programs() {
         #[cfg(feature = "native")]
         native::run(&program);
         #[cfg(feature = "engine")]
-        engine::run(&program);
+        engine::run(&program, arena);
         #[cfg(feature = "wasmi")]
         wasmi::run(&program);
-        let _ = program;
+        #[cfg(feature = "footprint")]
+        harness::line(program.name, "ended", &[footprint::run(&program, arena)]);
+        #[cfg(not(feature = "footprint"))]
+        harness::line(program.name, "ended", &[program.arguments[0], arena.len() as u32]);
     }
     harness::exit(0)
 }

@@ -4,6 +4,9 @@ use core::slice;
 
 /// Start of the PSRAM, which nothing else uses.
 const ADDRESS: usize = 0x2100_0000;
+/// Behind it, in the same PSRAM: what a guest works in.
+const ARENA_ADDRESS: usize = 0x2180_0000;
+const ARENA_BYTES: usize = 4 << 20;
 const MAGIC: u32 = u32::from_le_bytes(*b"WBB1");
 const RECORD_WORDS: usize = 12;
 
@@ -52,4 +55,13 @@ pub fn programs() -> impl Iterator<Item = Program> {
             wasm: section(9),
         }
     })
+}
+
+/// Stack, globals and memory of one guest at a time.
+///
+/// # Safety
+/// It is taken once only.
+pub unsafe fn arena() -> &'static mut [u8] {
+    // SAFETY: nothing else lies there, and the caller takes it once.
+    unsafe { slice::from_raw_parts_mut(ARENA_ADDRESS as *mut u8, ARENA_BYTES) }
 }

@@ -1,0 +1,226 @@
+//! The engine on a Cortex-M: executed instructions beside native code and wasmi, flash, RAM.
+
+mod board;
+mod footprint;
+mod programs;
+
+use anyhow::{Context, Result, bail};
+
+use self::board::{Build, Core, Figures, M3, M4F};
+use self::programs::{COREMARK, FLOATS, PROGRAMS, Program};
+use super::{Options, Row};
+use crate::{paths, setup};
+
+/// What issue 4 asks for.
+const COREMARK_GOAL: f64 = 7.0;
+const GEOMEAN_GOAL: f64 = 6.0;
+const FLASH_GOAL: f64 = 28.0 * 1024.0;
+const RAM_GOAL: f64 = 512.0;
+const FUEL_PERCENT_GOAL: f64 = 5.0;
+const CODE_GOAL: f64 = 1.0;
+
+/// Measures the chosen programs, or everything.
+pub fn run(options: &Options) -> Result<Vec<Row>> {
+    let chosen = |program: &&Program| options.only.as_ref().is_none_or(|n| *n == program.name);
+    let chosen: Vec<&Program> = PROGRAMS.iter().filter(chosen).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+        bail!("no such program; there are: {}", names.join(", "));
+    }
+    if options.only.is_none() {
+        setup::run(&setup::Options::default())?;
+    }
+    let compilers = setup::compilers()?;
+    let versions = format!("{}, opt -O2 both", compilers.versions()?.join(", "));
+    eprintln!("bench: {versions}");
+    programs::to_wasm(&compilers)?;
+    let mut rows = Vec::new();
+    let on_m3 = Measured::take(&M3, &compilers, &chosen, options.with_peers)?;
+    rows.extend(on_m3.rows(&chosen, &versions)?);
+    if chosen.iter().any(|program| program.name == FLOATS) {
+        setup::ensure_target(M4F.target)?;
+        let floats: Vec<&Program> =
+            PROGRAMS.iter().filter(|program| program.name == FLOATS).collect();
+        let on_m4f = Measured::take(&M4F, &compilers, &floats, options.with_peers)?;
+        rows.extend(on_m4f.rows(&floats, &versions)?);
+    }
+    if options.only.is_none() {
+        rows.extend(sizes(&on_m3, &chosen)?);
+    }
+    Ok(rows)
+}
+
+/// What was printed on one core.
+struct Measured {
+    core: &'static Core,
+    native: Figures,
+    engine: Figures,
+    /// Nothing if the peers were left out.
+    peer: Figures,
+    /// Bytes of code, from the tool that prepares the images.
+    code: Figures,
+}
+
+impl Measured {
+    fn take(
+        core: &'static Core,
+        compilers: &setup::Compilers,
+        chosen: &[&Program],
+        with_peers: bool,
+    ) -> Result<Measured> {
+        let file = paths::target().join(format!("benches/engine/payload-{}.bin", core.name));
+        let text = board::payload(chosen, &file)?;
+        for line in text.lines().filter(|line| line.starts_with("refused")) {
+            eprintln!("bench: {line}");
+        }
+        let object = programs::to_native(compilers, core.name, core.gcc)?;
+        let measure = |features, native, is_as_firmware| {
+            let binary = board::build(core, &Build { features, is_as_firmware, native })?;
+            board::run(core, &binary, &file)
+        };
+        let native = measure("native", Some(object.as_path()), true)?;
+        let engine = measure("engine", None, true)?;
+        let peer = if with_peers { measure("wasmi", None, false)? } else { Figures::default() };
+        let measured = Measured { core, native, engine, peer, code: board::figures(&swap(&text)) };
+        measured.compare(chosen)?;
+        Ok(measured)
+    }
+
+    /// Every way of running a program gives the same result.
+    fn compare(&self, chosen: &[&Program]) -> Result<()> {
+        for program in chosen {
+            let expected = result(&self.native, program, "native").context("native did not run")?;
+            let runs = [(&self.engine, "engine"), (&self.engine, "metered"), (&self.peer, "wasmi")];
+            for (figures, what) in runs {
+                if let Some(result) = result(figures, program, what)
+                    && result != expected
+                {
+                    bail!("{}: {what} gives {result}, native {expected}", program.name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ratio to native.
+    fn ratio(&self, figures: &Figures, program: &Program, what: &str) -> Option<f64> {
+        Some(instructions(figures, program, what)? / instructions(&self.native, program, "native")?)
+    }
+
+    /// Geometric mean over the seven programs without floats, if all of them ran.
+    fn geomean(&self, figures: &Figures, what: &str) -> Option<f64> {
+        let seven = PROGRAMS.iter().filter(|program| program.name != FLOATS);
+        let logarithms: Option<Vec<f64>> =
+            seven.map(|program| Some(self.ratio(figures, program, what)?.ln())).collect();
+        let logarithms = logarithms?;
+        Some((logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
+    }
+
+    fn rows(&self, chosen: &[&Program], versions: &str) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for program in chosen {
+            rows.extend(self.program_rows(program));
+        }
+        if let Some(ratio) = chosen
+            .iter()
+            .find(|program| program.name == COREMARK)
+            .and_then(|program| self.ratio(&self.engine, program, "engine"))
+        {
+            let peer = PROGRAMS.iter().find(|program| program.name == COREMARK);
+            let peer = peer.and_then(|program| self.ratio(&self.peer, program, "wasmi"));
+            let versus = format!("{}{versions}", beside(peer));
+            rows.push(row("coremark-class", ratio, "x native", Some(COREMARK_GOAL), versus));
+        }
+        if let Some(mean) = self.geomean(&self.engine, "engine") {
+            let peer = beside(self.geomean(&self.peer, "wasmi"));
+            rows.push(row("geomean", mean, "x native", Some(GEOMEAN_GOAL), peer));
+        }
+        if let (Some(metered), Some(free)) =
+            (self.geomean(&self.engine, "metered"), self.geomean(&self.engine, "engine"))
+        {
+            let percent = (metered / free - 1.0) * 100.0;
+            let versus = "geomean with a fuel limit against without".to_owned();
+            rows.push(row("engine/fuel", percent, "%", Some(FUEL_PERCENT_GOAL), versus));
+        }
+        Ok(rows)
+    }
+
+    fn program_rows(&self, program: &Program) -> Vec<Row> {
+        let name = format!("engine/{}/{}", self.core.name, program.name);
+        let native = instructions(&self.native, program, "native").unwrap_or_default();
+        let mut rows = vec![row(&format!("{name}/native"), native, "instr", None, String::new())];
+        let peer = beside(self.ratio(&self.peer, program, "wasmi"));
+        let Some(ratio) = self.ratio(&self.engine, program, "engine") else {
+            rows.push(row(&name, f64::NAN, "x native", None, format!("does not run yet; {peer}")));
+            return rows;
+        };
+        rows.push(row(&name, ratio, "x native", None, peer));
+        let count = instructions(&self.engine, program, "engine").unwrap_or_default();
+        rows.push(row(&format!("{name}/instructions"), count, "instr", None, String::new()));
+        if let Some(metered) = instructions(&self.engine, program, "metered") {
+            let percent = (metered / count - 1.0) * 100.0;
+            rows.push(row(&format!("{name}/fuel"), percent, "%", None, String::new()));
+        }
+        if self.core.name == M3.name
+            && let Some([image, wasm, ..]) = figures(&self.code, program, "code")
+        {
+            let versus = format!("{image} B of code, wasm code section {wasm} B");
+            let ratio = *image as f64 / *wasm as f64;
+            rows.push(row(&format!("{name}/code"), ratio, "x wasm", Some(CODE_GOAL), versus));
+        }
+        rows
+    }
+}
+
+/// Flash and RAM.
+fn sizes(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
+    let footprint = footprint::measure(&M3)?;
+    let versus = format!(
+        "{} B carry the engine's name, {} B are the compiler's library",
+        footprint.own_bytes, footprint.library_bytes
+    );
+    let flash = footprint.flash_bytes as f64;
+    let mut rows = vec![row("engine-flash-bytes", flash, "bytes", Some(FLASH_GOAL), versus)];
+    let ram = |program: &&&Program| figures(&measured.engine, program, "ram");
+    let deepest = chosen.iter().filter_map(|program| ram(&program)).max_by_key(|ram| ram.first());
+    let Some([stack_bytes, instance_bytes, ..]) = deepest else { return Ok(rows) };
+    let versus = format!(
+        "stack {stack_bytes} B, instance {instance_bytes} B, statics {} B",
+        footprint.static_bytes
+    );
+    let bytes = (stack_bytes + instance_bytes + footprint.static_bytes) as f64;
+    rows.push(row("engine-ram-bytes", bytes, "bytes", Some(RAM_GOAL), versus));
+    Ok(rows)
+}
+
+fn figures<'a>(figures: &'a Figures, program: &Program, what: &str) -> Option<&'a [u64]> {
+    figures.get(&(program.name.to_owned(), what.to_owned())).map(Vec::as_slice)
+}
+
+fn result(all: &Figures, program: &Program, what: &str) -> Option<u64> {
+    figures(all, program, what)?.first().copied()
+}
+
+fn instructions(all: &Figures, program: &Program, what: &str) -> Option<f64> {
+    figures(all, program, what)?.get(1).map(|count| *count as f64)
+}
+
+fn beside(peer: Option<f64>) -> String {
+    peer.map_or_else(String::new, |ratio| format!("wasmi 2.0.0 {ratio:.2}; "))
+}
+
+/// The tool's lines name the program second.
+fn swap(text: &str) -> String {
+    let swapped = |line: &str| {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if words.len() > 1 {
+            words.swap(0, 1);
+        }
+        words.join(" ")
+    };
+    text.lines().map(swapped).collect::<Vec<_>>().join("\n")
+}
+
+fn row(name: &str, value: f64, unit: &'static str, goal: Option<f64>, versus: String) -> Row {
+    Row { name: name.to_owned(), value, unit, goal, versus }
+}
