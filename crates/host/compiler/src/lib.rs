@@ -11,6 +11,7 @@ mod inspect;
 pub mod limits;
 mod lower;
 mod module;
+mod optimise;
 mod prepare;
 
 pub use error::{DoesNotFit, PrepareError};

@@ -18,6 +18,7 @@ use crate::depth::{CallSite, FrameNeeds};
 use crate::error::PrepareError;
 use crate::limits::FRAME_SLOTS_MAX;
 use crate::module::{Module, Type};
+use crate::optimise::{Called, Code, Surroundings, optimise};
 use branch::Condition;
 use wasmbed_engine::{FunctionHeader, Opcode};
 use wasmparser::{FunctionBody, Operator};
@@ -176,19 +177,48 @@ fn lower_in_frame(
     if lowering.needs_wide && !is_wide {
         return Ok(None);
     }
-    let slots = lowering.slots as u16;
+    let plain = Code {
+        bytes: lowering.assembler.finish(function)?,
+        call_places: lowering.call_places,
+        source,
+        slots: lowering.slots as u16,
+    };
+    let surroundings = Surroundings {
+        result_words: signature.results.iter().map(|ty| ty.words()).sum(),
+        has_several_results: signature.results.len() > 1,
+        locals: params_end..locals_end,
+        call_words: &|callee| call_words(module, callee),
+    };
+    let optimised = if is_wide { None } else { optimise(&plain, &surroundings) };
+    let Code { bytes, call_places, source, slots } = optimised.unwrap_or(plain);
     let mut code = FunctionHeader { slots, cost }.encode().to_vec();
     let shift = code.len() as u32;
-    code.extend(lowering.assembler.finish(function)?);
-    let source = source.into_iter().map(|(at, offset)| (at + shift, offset)).collect();
-    let calls = lowering.call_places.into_iter();
-    let call_places = calls.map(|(at, callee)| (at + shift, callee)).collect();
+    code.extend(bytes);
+    let shifted = |places: Vec<(u32, u32)>| -> Vec<(u32, u32)> {
+        places.into_iter().map(|(at, what)| (at + shift, what)).collect()
+    };
     Ok(Some(Lowered {
         code,
         needs: FrameNeeds { slots, calls: lowering.calls },
-        call_places,
-        source,
+        call_places: shifted(call_places),
+        source: shifted(source),
     }))
+}
+
+/// Words of the parameters of what is called, and of the result that it leaves in the accumulator.
+fn call_words(module: &Module<'_>, callee: Called) -> Option<(u16, u16)> {
+    let signature = match callee {
+        Called::Defined(number) => module.signature(module.imports.len() as u32 + number),
+        Called::Import(number) => module.signature(number.into()),
+        Called::OfType(number) => module.type_signature(number.into()),
+    };
+    let signature = signature.ok()?;
+    // Several results are in the first slots of the callee.
+    let result = match signature.results.as_slice() {
+        [result] => result.words(),
+        _ => 0,
+    };
+    Some((signature.param_words(), result))
 }
 
 /// Slots of parameters and locals, with the scratch slots between them in a wide frame.

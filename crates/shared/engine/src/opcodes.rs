@@ -498,7 +498,7 @@ impl Iterator for Operands {
 macro_rules! define {
     (
         $text:literal $name:ident $bytes:ident
-        $(($opcode:ident [$($operand:ident)*] $meaning:tt))*
+        $(($opcode:ident [$($operand:ident)*] ($kind:ident $function:ident)))*
     ) => {
         #[doc = $text]
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -520,6 +520,13 @@ macro_rules! define {
                 static OPERANDS: [Operands; $name::ALL.len()] =
                     [$(Operands::of(&[$(Operand::$operand),*])),*];
                 OPERANDS.get(usize::from(byte)).copied()
+            }
+
+            /// The row's kind, which is the form of its operands, and the function it applies.
+            pub fn meaning(self) -> (&'static str, &'static str) {
+                match self {
+                    $($name::$opcode => (stringify!($kind), stringify!($function)),)*
+                }
             }
 
             /// The opcode with this number.

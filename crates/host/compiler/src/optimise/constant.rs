@@ -1,0 +1,79 @@
+//! Computes what only constants go into.
+use super::body::{Arg, Body, Instruction, Operation};
+use super::forms::is_long;
+
+/// Replaces operations on constants by their results, and branches on constants by plain ones.
+pub(super) fn fold_constants(body: &mut Body) {
+    for block in &mut body.blocks {
+        for instruction in block.iter_mut() {
+            fold(instruction);
+        }
+        block.retain(|instruction| !is_nothing(instruction));
+    }
+}
+
+fn is_nothing(instruction: &Instruction) -> bool {
+    instruction.operation == Operation::Move && instruction.to.is_none()
+}
+
+fn fold(instruction: &mut Instruction) {
+    let [Arg::Constant(one), Arg::Constant(other), _] = instruction.args else { return };
+    let operation = match &instruction.operation {
+        Operation::Binary(function) => {
+            let Some(value) = evaluate(function, one, other) else { return };
+            instruction.args = [Arg::Constant(value), Arg::None, Arg::None];
+            Operation::Move
+        }
+        Operation::BranchIf { function, target, cost } => {
+            let Some(holds) = evaluate(function, one, other) else { return };
+            instruction.args = [Arg::None; 3];
+            match (holds, cost) {
+                (0, _) => Operation::Move,
+                (_, None) => Operation::Branch(*target),
+                (_, Some(cost)) => Operation::Loop { target: *target, cost: *cost },
+            }
+        }
+        _ => return,
+    };
+    instruction.operation = operation;
+}
+
+/// What an operation that cannot trap gives, if it is known here.
+fn evaluate(function: &str, one: u64, other: u64) -> Option<u64> {
+    let is_long = is_long(function);
+    let (signed, signed_other) = if is_long {
+        (one as i64, other as i64)
+    } else {
+        (i64::from(one as u32 as i32), i64::from(other as u32 as i32))
+    };
+    let (one, other) = if is_long {
+        (one, other)
+    } else {
+        (one & u64::from(u32::MAX), other & u64::from(u32::MAX))
+    };
+    let bits = if is_long { 63 } else { 31 };
+    let amount = (other & bits) as u32;
+    let value = match function.strip_suffix("64").unwrap_or(function) {
+        "add" => one.wrapping_add(other),
+        "sub" => one.wrapping_sub(other),
+        "mul" => one.wrapping_mul(other),
+        "and" => one & other,
+        "or" => one | other,
+        "xor" => one ^ other,
+        "shl" => one << amount,
+        "shr_u" => one >> amount,
+        "shr_s" => (signed >> amount) as u64,
+        "eq" => u64::from(one == other),
+        "ne" => u64::from(one != other),
+        "lt_u" => u64::from(one < other),
+        "gt_u" => u64::from(one > other),
+        "le_u" => u64::from(one <= other),
+        "ge_u" => u64::from(one >= other),
+        "lt_s" => u64::from(signed < signed_other),
+        "gt_s" => u64::from(signed > signed_other),
+        "le_s" => u64::from(signed <= signed_other),
+        "ge_s" => u64::from(signed >= signed_other),
+        _ => return None,
+    };
+    Some(if is_long { value } else { value & u64::from(u32::MAX) })
+}
