@@ -119,7 +119,13 @@ impl Cli {
     /// Boots a board and returns the name of the Device it enrolled as.
     #[track_caller]
     pub fn boot(&self, name: &str) -> String {
-        self.apply(&crate::modules::virtual_device(name, &board()));
+        self.boot_board(name, &board())
+    }
+
+    /// The same for a board of the caller's choice.
+    #[track_caller]
+    pub fn boot_board(&self, name: &str, board: &str) -> String {
+        self.apply(&crate::modules::virtual_device(name, board));
         let what = format!("virtualdevice/{name}");
         self.wait(&what, "jsonpath={.status.device}");
         let device = self.get(&what)["status"]["device"].as_str().unwrap_or_default().to_owned();

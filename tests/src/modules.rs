@@ -14,9 +14,9 @@ pub const LOOPS_FOREVER: &str = r#"(module (memory (export "memory") 0)
 /// Wants 16 MiB of memory.
 pub const TOO_LARGE: &str = r#"(module (memory (export "memory") 256)
   (func (export "_start")))"#;
-/// Uses what the engine does not have yet.
-pub const USES_FLOATS: &str = r#"(module (memory (export "memory") 0)
-  (func (export "_start") f32.const 1 f32.const 2 f32.add drop))"#;
+/// Uses what the engine does not have.
+pub const USES_SIMD: &str = r#"(module (memory (export "memory") 0)
+  (func (export "_start") v128.const i32x4 1 2 3 4 drop))"#;
 
 /// A module in its binary form.
 ///

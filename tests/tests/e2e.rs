@@ -73,8 +73,8 @@ fn what_cannot_run_ends_in_a_condition_that_says_why() {
     check("digest", &hello(), &wrong, "DigestMismatch", &wrong[7..20]);
     let text = b"this is not WebAssembly";
     check("text", text, &modules::digest(text), "NotWebAssembly", "");
-    let floats = modules::binary(modules::USES_FLOATS);
-    check("floats", &floats, &modules::digest(&floats), "FeatureUnsupported", "f32");
+    let simd = modules::binary(modules::USES_SIMD);
+    check("simd", &simd, &modules::digest(&simd), "FeatureUnsupported", "simd");
     let large = modules::binary(modules::TOO_LARGE);
     check("large", &large, &modules::digest(&large), "DoesNotFit", "bytes");
     let trap = modules::binary(modules::DIVIDES_BY_ZERO);
