@@ -60,7 +60,8 @@ pub fn ensure_target(target: &str) -> Result<()> {
 pub fn cargo(target: &str) -> Result<Command> {
     let mut command = Command::new("cargo");
     if let Way::Sysroot(path) = way(target)? {
-        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
+        let name =
+            format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
         command.env(name, format!("--sysroot {}", path.display()));
     }
     Ok(command)

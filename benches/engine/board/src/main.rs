@@ -7,9 +7,9 @@
 
 #[cfg(feature = "engine")]
 mod engine;
-mod harness;
 #[cfg(feature = "footprint")]
 mod footprint;
+mod harness;
 #[cfg(feature = "native")]
 mod native;
 mod payload;
@@ -20,10 +20,31 @@ mod stack;
 #[cfg(feature = "wasmi")]
 mod wasmi;
 
+use core::arch::asm;
+
 use cortex_m_rt::entry;
+
+/// End of the PSRAM: the stack that everything measured runs on, as the firmware's loop has its own.
+const STACK_TOP: usize = 0x2200_0000;
 
 #[entry]
 fn main() -> ! {
+    // SAFETY: the memory below is used by nothing else, and what this stack holds is not needed.
+    unsafe {
+        asm!(
+            "msr psp, {top}",
+            "msr control, {select}",
+            "isb",
+            "bx {body}",
+            top = in(reg) STACK_TOP,
+            select = in(reg) 2,
+            body = in(reg) body as extern "C" fn() -> !,
+            options(noreturn)
+        )
+    }
+}
+
+extern "C" fn body() -> ! {
     harness::start();
     // SAFETY: here only.
     let arena = unsafe { payload::arena() };

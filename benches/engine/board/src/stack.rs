@@ -9,7 +9,7 @@ const PAINTED_BYTES: usize = 128 * 1024;
 /// Runs `work`; gives its result and the bytes of stack it used below this function's frame.
 #[inline(never)]
 pub fn stack_of<T>(work: impl FnOnce() -> T) -> (T, u32) {
-    let here = cortex_m::register::msp::read() as usize;
+    let here = cortex_m::register::psp::read() as usize;
     let bottom = here - PAINTED_BYTES;
     let mut at = bottom;
     while at < here - 16 {
