@@ -7,7 +7,7 @@ mod programs;
 use anyhow::{Context, Result, bail};
 
 use self::board::{Build, Core, Figures, M3, M4F};
-use self::programs::{COREMARK, FLOATS, PROGRAMS, Program};
+use self::programs::{COREMARK, FLOATS, HOLDERS, PROGRAMS, Program};
 use super::{Options, Row};
 use crate::{paths, setup};
 
@@ -18,6 +18,9 @@ const FLASH_GOAL: f64 = 28.0 * 1024.0;
 const RAM_GOAL: f64 = 512.0;
 const FUEL_PERCENT_GOAL: f64 = 5.0;
 const CODE_GOAL: f64 = 1.0;
+const HOLD_GOAL: f64 = 240_000.0;
+/// Clock of the board in MHz: at most as many instructions in a microsecond.
+const CLOCK_MHZ: f64 = 25.0;
 
 /// Measures the chosen programs, or everything.
 pub fn run(options: &Options) -> Result<Vec<Row>> {
@@ -46,6 +49,7 @@ pub fn run(options: &Options) -> Result<Vec<Row>> {
     }
     if options.only.is_none() {
         rows.extend(sizes(&on_m3, &chosen)?);
+        rows.extend(hold(&on_m3, &chosen)?);
     }
     Ok(rows)
 }
@@ -70,9 +74,7 @@ impl Measured {
     ) -> Result<Measured> {
         let file = paths::target().join(format!("benches/engine/payload-{}.bin", core.name));
         let text = board::payload(chosen, &file)?;
-        for line in text.lines().filter(|line| line.starts_with("refused")) {
-            eprintln!("bench: {line}");
-        }
+        eprint!("{}", refused(&text));
         let object = programs::to_native(compilers, core.name, core.gcc)?;
         let measure = |features, native, is_as_firmware| {
             let binary = board::build(core, &Build { features, is_as_firmware, native })?;
@@ -90,7 +92,13 @@ impl Measured {
     fn compare(&self, chosen: &[&Program]) -> Result<()> {
         for program in chosen {
             let expected = result(&self.native, program, "native").context("native did not run")?;
-            let runs = [(&self.engine, "engine"), (&self.engine, "metered"), (&self.peer, "wasmi")];
+            let runs = [
+                (&self.engine, "engine"),
+                (&self.engine, "metered"),
+                (&self.engine, "hold"),
+                (&self.engine, "hold-metered"),
+                (&self.peer, "wasmi"),
+            ];
             for (figures, what) in runs {
                 if let Some(result) = result(figures, program, what)
                     && result != expected
@@ -191,6 +199,52 @@ fn sizes(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
     let bytes = (stack_bytes + instance_bytes + footprint.static_bytes) as f64;
     rows.push(row("engine-ram-bytes", bytes, "bytes", Some(RAM_GOAL), versus));
     Ok(rows)
+}
+
+/// The longest that a guest keeps the device: a slice, and what passes from its end to the return.
+fn hold(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
+    let holders: Vec<&Program> = HOLDERS.iter().collect();
+    let file = paths::target().join("benches/engine/payload-hold.bin");
+    eprint!("{}", refused(&board::payload(&holders, &file)?));
+    let build = Build { features: "engine", is_as_firmware: true, native: None };
+    let held = board::run(&M3, &board::build(&M3, &build)?, &file)?;
+    let mut longest: Option<(u64, &str)> = None;
+    for (all, programs) in [(&held, &holders[..]), (&measured.engine, chosen)] {
+        for program in programs {
+            let results = ["engine", "metered", "hold", "hold-metered"]
+                .map(|what| result(all, program, what));
+            if results.iter().any(|result| *result != results[0]) {
+                bail!("{}: slices change its result", program.name);
+            }
+            for what in ["hold", "hold-metered"] {
+                let count = figures(all, program, what).and_then(|figures| figures.get(1));
+                longest = longest.max(count.map(|count| (*count, program.name)));
+            }
+        }
+    }
+    let (instructions, name) = longest.context("no slice ended")?;
+    let slice = slice_us()? * CLOCK_MHZ;
+    let versus = format!(
+        "a slice of {slice} and {instructions} until {name} returned, the longest of {}",
+        holders.len() + chosen.len()
+    );
+    let total = slice + instructions as f64;
+    Ok(vec![row("engine/hold", total, "instr", Some(HOLD_GOAL), versus)])
+}
+
+/// The firmware's time slice.
+fn slice_us() -> Result<f64> {
+    let path = paths::root().join("crates/shared/runtime/src/limits.rs");
+    let text = std::fs::read_to_string(&path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("pub const SLICE_US: u32 = "));
+    let digits = line.context("no SLICE_US")?.trim_end_matches(';').replace('_', "");
+    digits.parse().context("SLICE_US")
+}
+
+/// What the tool said could not be prepared.
+fn refused(text: &str) -> String {
+    let lines = text.lines().filter(|line| line.starts_with("refused"));
+    lines.map(|line| format!("bench: {line}\n")).collect()
 }
 
 fn figures<'a>(figures: &'a Figures, program: &Program, what: &str) -> Option<&'a [u64]> {

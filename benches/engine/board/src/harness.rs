@@ -23,9 +23,8 @@ const TIMER_VALUE: *mut u32 = 0x4000_0004 as *mut u32;
 const TIMER_RELOAD: *mut u32 = 0x4000_0008 as *mut u32;
 
 /// With `-icount shift=6` an instruction takes 64 ns, which are 8/5 ticks of the timer and of SysTick.
-pub const TICKS: u32 = 8;
-/// See [`TICKS`].
-pub const INSTRUCTIONS: u32 = 5;
+const TICKS: u32 = 8;
+const INSTRUCTIONS: u32 = 5;
 
 fn semihost(operation: u32, argument: u32) -> u32 {
     let result;
@@ -94,7 +93,7 @@ pub fn line(program: &str, what: &str, numbers: &[u32]) {
 
 /// Ticks since `start`, modulo 2^32.
 #[inline(always)]
-fn ticks() -> u32 {
+pub fn ticks() -> u32 {
     // SAFETY: a read of the timer's counter, which `start` set up.
     unsafe { !read_volatile(TIMER_VALUE) }
 }
@@ -111,11 +110,18 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, u32) {
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, u32) {
     let ((), nothing) = timed(|| ());
     let (result, ticks) = timed(work);
-    (
-        result,
-        (u64::from(ticks.saturating_sub(nothing)) * u64::from(INSTRUCTIONS) / u64::from(TICKS))
-            as u32,
-    )
+    (result, to_instructions(ticks.saturating_sub(nothing)))
+}
+
+/// Instructions that take as many ticks.
+pub fn to_instructions(ticks: u32) -> u32 {
+    (u64::from(ticks) * u64::from(INSTRUCTIONS) / u64::from(TICKS)) as u32
+}
+
+/// Ticks that as many instructions take.
+#[cfg(feature = "engine")]
+pub fn to_ticks(instructions: u32) -> u32 {
+    (u64::from(instructions) * u64::from(TICKS) / u64::from(INSTRUCTIONS)) as u32
 }
 
 #[panic_handler]

@@ -2,7 +2,7 @@
 
 use core::ptr::write_volatile;
 
-use crate::harness::{INSTRUCTIONS, TICKS};
+use crate::harness::to_ticks;
 
 /// SysTick control, reload and current value.
 ///
@@ -14,7 +14,7 @@ const SYST_CVR: *mut u32 = 0xe000_e018 as *mut u32;
 
 /// Makes SysTick interrupt after as many instructions, again and again; 0 turns it off.
 pub fn interrupt_every(instructions: u32) {
-    let ticks = (u64::from(instructions) * u64::from(TICKS) / u64::from(INSTRUCTIONS)) as u32;
+    let ticks = to_ticks(instructions);
     // SAFETY: the addresses are SysTick's on every Armv7-M core, and nothing else uses it here.
     unsafe {
         write_volatile(SYST_CSR, 0);

@@ -14,6 +14,13 @@ pub struct Program {
     pub arguments: [u32; 2],
 }
 
+/// Programs that only try to hold the device; they are in a folder of their own.
+pub const HOLDERS: [Program; 3] = [
+    Program { name: "bulk", arguments: [20, 7] },
+    Program { name: "straight", arguments: [100, 3] },
+    Program { name: "calls", arguments: [20_000, 5] },
+];
+
 /// The seven whose mean is taken, in the order of the tables, and the one with floats.
 pub const PROGRAMS: [Program; 8] = [
     Program { name: "fib", arguments: [20, 0] },
@@ -40,13 +47,16 @@ pub fn folder() -> PathBuf {
 }
 
 fn source(program: &Program) -> PathBuf {
-    paths::root().join("benches/engine/programs").join(program.name).with_extension("c")
+    let folder = paths::root().join("benches/engine/programs");
+    let is_holder = HOLDERS.iter().any(|holder| holder.name == program.name);
+    let folder = if is_holder { folder.join("hold") } else { folder };
+    folder.join(program.name).with_extension("c")
 }
 
 /// Compiles every program to WebAssembly.
 pub fn to_wasm(compilers: &Compilers) -> Result<()> {
     std::fs::create_dir_all(folder())?;
-    for program in &PROGRAMS {
+    for program in PROGRAMS.iter().chain(&HOLDERS) {
         let file = folder().join(program.name).with_extension("wasm");
         if is_newer(&file, &source(program))? {
             continue;
@@ -54,6 +64,9 @@ pub fn to_wasm(compilers: &Compilers) -> Result<()> {
         let mut clang = Command::new(compilers.clang);
         clang.args(["--target=wasm32", "-nostdlib", "-fno-builtin"]).args(FLAGS);
         clang.args(["-Wl,--no-entry", "-Wl,-z,stack-size=4096", "-Wl,--stack-first"]);
+        if HOLDERS.iter().any(|holder| holder.name == program.name) {
+            clang.arg("-mbulk-memory");
+        }
         clang.arg("-Wl,--strip-all").arg("-o").arg(&file).arg(source(program));
         process::capture(&mut clang)?;
     }
@@ -96,7 +109,7 @@ fn is_newer(file: &Path, source: &Path) -> Result<bool> {
         let data = std::fs::metadata(path).with_context(|| format!("read {}", path.display()))?;
         Ok(data.modified()?)
     };
-    let header = source.with_file_name("program.h");
+    let header = paths::root().join("benches/engine/programs/program.h");
     let Ok(made) = changed(file) else { return Ok(false) };
     Ok(made > changed(source)? && made > changed(&header)?)
 }
