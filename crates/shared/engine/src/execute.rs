@@ -3,18 +3,23 @@
 //! Leaves out what happens rarely: the second page (`cold`), host calls, memory as a whole, and
 //! refilling fuel (`instance`). Every way out leads through one cold function: exits written in
 //! place cost a third of the speed.
-use crate::arith::*;
-use crate::cold::cold;
-use crate::limits::RECORD_BYTES;
-use crate::opcodes::{byte, for_each_opcode};
 use crate::outcome::Trap;
-use crate::raw::*;
-use crate::stop::Stop;
-use crate::verify::FunctionHeader;
+#[cfg(not(thumb_core))]
+use crate::{
+    arith::*,
+    cold::cold,
+    limits::RECORD_BYTES,
+    opcodes::{byte, for_each_opcode},
+    raw::*,
+    stop::Stop,
+    verify::FunctionHeader,
+};
+#[cfg(not(thumb_core))]
 use wasmbed_image::{Image, NO_FUNCTION};
 
 /// Where the first function returns to.
-pub(crate) const NO_CALLER: u32 = u32::MAX;
+#[cfg(not(thumb_core))]
+const NO_CALLER: u32 = u32::MAX;
 
 /// What a suspended guest is, beside its arena.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -46,12 +51,26 @@ pub(crate) enum Exit {
     Memory(u8),
 }
 
+/// Where the record of the first function leads to.
+#[cfg(not(thumb_core))]
+pub(crate) fn no_caller() -> u32 {
+    NO_CALLER
+}
+
+/// Begins a slice, which ends when `stop` says so. It is asked later, once there was progress.
+#[cfg(not(thumb_core))]
+pub(crate) fn begin(_: bool, _: &mut impl Stop) -> bool {
+    false
+}
+
 /// Runs from `registers` on, and leaves in them where it came to.
+#[cfg(not(thumb_core))]
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of row of the opcode table")]
 pub(crate) fn execute<S: Stop>(
     image: &Image<'_>,
     arena: &mut RawArena<'_>,
     registers: &mut Registers,
+    _is_metered: bool,
     stop: &mut S,
 ) -> Exit {
     let bytes = image.code();
@@ -521,6 +540,7 @@ pub(crate) fn execute<S: Stop>(
 }
 
 /// The one way out of the loop.
+#[cfg(not(thumb_core))]
 #[cold]
 #[inline(never)]
 fn leave(registers: &mut Registers, values: Registers, exit: Exit) -> Exit {

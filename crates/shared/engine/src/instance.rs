@@ -1,7 +1,7 @@
 //! A loaded guest: its life from load to end, and everything the innermost loop leaves to others.
 //!
 //! Leaves out scheduling: the caller decides when and for how long a guest runs.
-use crate::execute::{Exit, NO_CALLER, Registers, execute};
+use crate::execute::{Exit, Registers};
 use crate::host::{Args, Host, HostOutcome};
 use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION, RECORD_BYTES};
 use crate::memory::{set_word, word};
@@ -11,6 +11,11 @@ use crate::raw::RawArena;
 use crate::stop::Stop;
 use crate::verify::{CodeFault, FunctionHeader, verify};
 use wasmbed_image::{Image, ImageError, NO_FUNCTION};
+
+#[cfg(not(thumb_core))]
+use crate::execute as executor;
+#[cfg(thumb_core)]
+use crate::thumb as executor;
 
 /// Bytes of the instruction that calls the host.
 const CALL_HOST_BYTES: usize = 5;
@@ -96,7 +101,7 @@ impl Instance {
             (NO_FUNCTION, entry) => (Phase::Entry, Some(entry)),
             (start, _) => (Phase::Start, Some(start)),
         };
-        let mut instance = Instance {
+        let instance = Instance {
             registers: Registers::default(),
             phase,
             pending: first,
@@ -208,11 +213,18 @@ impl Instance {
         host: &mut dyn Host,
         stop: &mut impl Stop,
     ) -> Outcome {
+        if executor::begin(self.fuel_limit.is_some(), stop) {
+            return Outcome::SliceEnd;
+        }
         loop {
             let exit = match self.pending {
                 Some(function) => self.open_first_frame(image, arena, function),
                 None => match RawArena::new(&image.header, arena, self.memory_bytes) {
-                    Some(mut raw) => Some(execute(image, &mut raw, &mut self.registers, stop)),
+                    Some(mut raw) => {
+                        let is_metered = self.fuel_limit.is_some();
+                        let registers = &mut self.registers;
+                        Some(executor::execute(image, &mut raw, registers, is_metered, stop))
+                    }
                     None => Some(Exit::Trap(Trap::BadCode)),
                 },
             };
@@ -267,7 +279,7 @@ impl Instance {
             return Some(Exit::Trap(Trap::StackExhausted));
         }
         self.registers.calls = stack_bytes - RECORD_BYTES;
-        set_word(arena, self.registers.calls, NO_CALLER);
+        set_word(arena, self.registers.calls, executor::no_caller());
         set_word(arena, self.registers.calls + 4, 0);
         self.pending = None;
         None

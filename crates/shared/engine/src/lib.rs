@@ -8,6 +8,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg_attr(thumb_core, expect(dead_code, reason = "the core has its own"))]
 mod arith;
 mod cold;
 mod execute;
@@ -20,8 +21,11 @@ mod opcodes;
 mod outcome;
 #[cfg(feature = "profile")]
 pub mod profile;
+#[cfg_attr(thumb_core, expect(dead_code, reason = "the core has its own"))]
 mod raw;
 mod stop;
+#[cfg(thumb_core)]
+mod thumb;
 mod verify;
 
 pub use host::{Args, Host, HostOutcome, guest_slice};
@@ -29,4 +33,6 @@ pub use instance::{Instance, LoadError};
 pub use opcodes::{ColdOpcode, Opcode, Operand, Operands};
 pub use outcome::{Outcome, Place, Trap};
 pub use stop::Stop;
+#[cfg(thumb_core)]
+pub use thumb::{ExceptionFrame, preempt};
 pub use verify::{CodeFault, CodeFaultKind, FunctionHeader};

@@ -507,6 +507,8 @@ macro_rules! define {
         pub enum $name { $($opcode),* }
 
         #[expect(non_upper_case_globals, reason = "the constants mirror the enum")]
+        #[cfg_attr(thumb_core, allow(dead_code, reason = "the core has its own"))]
+        #[cfg_attr(thumb_core, expect(clippy::allow_attributes, reason = "page 2 is used"))]
         pub(crate) mod $bytes {
             $(pub(crate) const $opcode: u8 = super::$name::$opcode as u8;)*
         }

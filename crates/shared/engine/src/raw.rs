@@ -80,6 +80,30 @@ impl<'a> RawArena<'a> {
         })
     }
 
+    /// The beginning of the stack, and so of the arena.
+    #[cfg(thumb_core)]
+    pub(crate) fn stack(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// The first word of the globals.
+    #[cfg(thumb_core)]
+    pub(crate) fn globals(&self) -> *mut u8 {
+        self.base.wrapping_add(self.stack_bytes)
+    }
+
+    /// The first byte of linear memory.
+    #[cfg(thumb_core)]
+    pub(crate) fn memory(&self) -> *mut u8 {
+        self.memory
+    }
+
+    /// Bytes of linear memory.
+    #[cfg(thumb_core)]
+    pub(crate) fn memory_bytes(&self) -> u32 {
+        self.memory_bytes
+    }
+
     /// Bytes of stack.
     pub(crate) fn stack_bytes(&self) -> usize {
         self.stack_bytes
@@ -188,6 +212,15 @@ impl<'a> RawArena<'a> {
 }
 
 impl Frame<'_> {
+    /// The frame that begins at `start`.
+    ///
+    /// # Safety
+    /// It must be in an arena that the caller holds, and only slots of it may be named.
+    #[cfg(thumb_core)]
+    pub(crate) unsafe fn at(start: *mut u8) -> Self {
+        Frame { start, borrowed: PhantomData }
+    }
+
     /// The word in a slot.
     #[inline(always)]
     pub(crate) fn word(self, slot: u8) -> u32 {

@@ -198,7 +198,6 @@ impl Function<'_> {
         let byte = u32::from(self.byte(operand_at));
         let half = self.half(operand_at);
         let second = self.half(operand_at + 2);
-        let functions = self.image.header.functions;
         let slot = |is_sound: bool| if is_sound { Ok(()) } else { Err(CodeFaultKind::Slot) };
         let index = |is_sound: bool| if is_sound { Ok(()) } else { Err(CodeFaultKind::Index) };
         match operand {
