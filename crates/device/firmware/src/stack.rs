@@ -32,6 +32,23 @@ pub fn run(body: extern "C" fn() -> !) -> ! {
     }
 }
 
+/// Makes the guest that runs stop where it is, if one does. To be called by the interrupt that ends
+/// time slices, whatever else it interrupted.
+///
+/// The executor in Rust looks at the clock's flag instead.
+#[cfg(feature = "portable")]
+pub const fn stop_guest() {}
+
+/// Makes the guest that runs stop where it is, if one does. To be called by the interrupt that ends
+/// time slices, whatever else it interrupted.
+#[cfg(not(feature = "portable"))]
+pub fn stop_guest() {
+    let frame = cortex_m::register::psp::read() as *mut wasmbed_engine::ExceptionFrame;
+    // SAFETY: the loop never leaves the process stack after `run`, and no slice begins before: so the
+    // loop's frame is at its end, even if this interrupt came while another was handled.
+    unsafe { wasmbed_engine::preempt(frame) };
+}
+
 fn paint() {
     let mut word = (&raw const _loop_stack_end).cast_mut();
     while word.cast_const() < &raw const _loop_stack_start {

@@ -1,6 +1,6 @@
 //! Interrupt handlers by role. The generated table in [`crate::board`] says which line leads where.
 
-use crate::{clock, fault, ports};
+use crate::{clock, fault, ports, stack};
 
 /// An entry of the vector table.
 pub type Vector = unsafe extern "C" fn();
@@ -47,5 +47,7 @@ pub extern "C" fn unexpected() {
 
 #[cortex_m_rt::exception]
 fn SysTick() {
-    clock::CLOCK.interrupt();
+    if clock::CLOCK.interrupt() {
+        stack::stop_guest();
+    }
 }

@@ -212,13 +212,14 @@ impl SysTick {
         &self.is_slice_over
     }
 
-    /// To be called by the SysTick exception.
-    pub fn interrupt(&self) {
+    /// To be called by the SysTick exception. Whether a slice ended just now.
+    pub fn interrupt(&self) -> bool {
         critical_section::with(|section| {
             let now = self.cycles(section);
             let cell = self.state.borrow(section);
             let mut state = cell.get();
-            if state.slice_end <= now {
+            let is_slice_over = state.slice_end <= now;
+            if is_slice_over {
                 state.slice_end = NEVER;
                 self.is_slice_over.store(true, Ordering::Relaxed);
             }
@@ -227,7 +228,8 @@ impl SysTick {
             }
             cell.set(state);
             self.rearm(section);
-        });
+            is_slice_over
+        })
     }
 }
 

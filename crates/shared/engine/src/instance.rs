@@ -32,6 +32,8 @@ pub enum LoadError {
     Inconsistent,
     /// The arena is smaller than the image needs. The caller is at fault.
     ArenaTooSmall { arena_bytes: u32, needed_bytes: u64 },
+    /// The arena does not begin at a multiple of 4, which the assembly core needs.
+    ArenaUnaligned,
 }
 
 impl From<ImageError> for LoadError {
@@ -59,10 +61,24 @@ enum Phase {
     Ended(Outcome),
 }
 
+/// Where bytes lie, to know them again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Region {
+    address: usize,
+    bytes: usize,
+}
+
+impl Region {
+    fn of(bytes: &[u8]) -> Region {
+        Region { address: bytes.as_ptr().addr(), bytes: bytes.len() }
+    }
+}
+
 /// A guest that was loaded. All of it besides its arena.
 ///
-/// It borrows neither image nor arena: the caller passes the same bytes at each call, wherever they
-/// then lie. Other bytes give other results, but no undefined ones.
+/// It borrows neither image nor arena: the caller passes the same bytes at each call, at the place
+/// where they were loaded, and leaves them alone in between. Bytes at another place are refused; so
+/// what is executed is what was verified.
 #[derive(Clone, Copy, Debug)]
 pub struct Instance {
     registers: Registers,
@@ -75,6 +91,8 @@ pub struct Instance {
     /// Fuel used before the portion that `registers.fuel` is the rest of.
     fuel_used: u64,
     fuel_portion: u32,
+    image_region: Region,
+    arena_region: Region,
 }
 
 impl Instance {
@@ -83,7 +101,11 @@ impl Instance {
     /// # Errors
     /// [`LoadError`]; the arena then holds nothing of use.
     pub fn load(image: &[u8], arena: &mut [u8]) -> Result<Instance, LoadError> {
+        let image_bytes = image;
         let image = Image::parse(image)?;
+        if cfg!(thumb_core) && !arena.as_ptr().addr().is_multiple_of(4) {
+            return Err(LoadError::ArenaUnaligned);
+        }
         let header = &image.header;
         let needed_bytes = header.arena_bytes();
         if (arena.len() as u64) < needed_bytes {
@@ -110,6 +132,8 @@ impl Instance {
             fuel_limit: None,
             fuel_used: 0,
             fuel_portion: 0,
+            image_region: Region::of(image_bytes),
+            arena_region: Region::of(arena),
         };
         let used = arena.get_mut(..needed_bytes as usize).ok_or(LoadError::Inconsistent)?;
         used.fill(0);
@@ -149,6 +173,9 @@ impl Instance {
     ///
     /// This is how a test calls an export. It discards what the guest was doing.
     pub fn invoke(&mut self, image: &[u8], arena: &mut [u8], function: u16, arguments: &[u32]) {
+        if Region::of(image) != self.image_region || Region::of(arena) != self.arena_region {
+            return;
+        }
         let Ok(image) = Image::parse(image) else { return };
         self.registers = Registers { fuel: self.registers.fuel, ..Registers::default() };
         self.phase = Phase::Entry;
@@ -196,9 +223,11 @@ impl Instance {
         if self.is_parked {
             return Outcome::Parked;
         }
+        let is_loaded =
+            Region::of(image) == self.image_region && Region::of(arena) == self.arena_region;
         let outcome = match Image::parse(image) {
-            Ok(image) => self.run_parsed(&image, arena, host, stop),
-            Err(_) => Outcome::Trapped(Trap::BadCode, Place { function: 0, offset: 0 }),
+            Ok(image) if is_loaded => self.run_parsed(&image, arena, host, stop),
+            _ => Outcome::Trapped(Trap::BadCode, Place { function: 0, offset: 0 }),
         };
         if let Outcome::Finished | Outcome::Exited(_) | Outcome::Trapped(..) = outcome {
             self.phase = Phase::Ended(outcome);

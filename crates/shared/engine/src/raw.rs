@@ -104,11 +104,6 @@ impl<'a> RawArena<'a> {
         self.memory_bytes
     }
 
-    /// Bytes of stack.
-    pub(crate) fn stack_bytes(&self) -> usize {
-        self.stack_bytes
-    }
-
     /// The frame that begins `offset` bytes into the stack, if the arena is long enough for one.
     #[inline(always)]
     pub(crate) fn frame(&self, offset: usize) -> Option<Frame<'a>> {

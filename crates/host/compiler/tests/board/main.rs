@@ -45,7 +45,14 @@ fn program(name: &str, wasm: &[u8], export: &str, arguments: [u32; 2]) -> Option
     let function = prepared.exports.iter().find(|entry| entry.name == export)?.function as u16;
     let arena_bytes = prepared.needs.arena_bytes as usize;
     let name = name.replace([' ', ','], "-");
-    Some(Program { name, image: prepared.image, function, arguments, arena_bytes, slices: Vec::new() })
+    Some(Program {
+        name,
+        image: prepared.image,
+        function,
+        arguments,
+        arena_bytes,
+        slices: Vec::new(),
+    })
 }
 
 /// The small programs, and those that are measured, if they were built on this machine.
@@ -120,9 +127,9 @@ fn line(
         _ => (3, 0),
     };
     let stack_bytes = Header::decode(&program.image).unwrap().stack_bytes as usize;
-    let hash = arena[stack_bytes..].iter().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = arena[stack_bytes..]
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let fuel = if has_fuel { instance.fuel_used() } else { 0 };
     let is_finished = matches!(outcome, Outcome::Finished);
     let result = if is_finished { instance.result() & 0xffff_ffff } else { 0 };
@@ -167,7 +174,16 @@ fn the_board_does_what_the_host_does() {
     let file = folder.path().join("programs");
     std::fs::write(&file, payload(&programs)).unwrap();
     let output = Command::new("qemu-system-arm")
-        .args(["-M", &machine, "-nographic", "-semihosting", "-icount", "shift=6", "-monitor", "none"])
+        .args([
+            "-M",
+            &machine,
+            "-nographic",
+            "-semihosting",
+            "-icount",
+            "shift=6",
+            "-monitor",
+            "none",
+        ])
         .arg("-device")
         .arg(format!("loader,file={},addr=0x21000000,force-raw=on", file.display()))
         .arg("-kernel")
