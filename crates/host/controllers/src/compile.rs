@@ -25,6 +25,8 @@ pub struct Compiled {
     pub memory_bytes: u64,
     /// Bytes of stack.
     pub stack_bytes: u64,
+    /// Offsets of code, and of the operators in the module that it came from.
+    pub source: Vec<(u32, u32)>,
 }
 
 /// Compiles a module within the limits and capabilities of its Application.
@@ -54,6 +56,7 @@ pub fn compile(
         memory_bytes: needs.memory_bytes_max.into(),
         stack_bytes: needs.stack_bytes.into(),
         image: prepared.image,
+        source: prepared.source,
     })
 }
 

@@ -9,6 +9,7 @@ use wasmbed_image::grants::text::ParseErrorKind;
 use wasmbed_image::{Config, GrantList, Manifest};
 use wasmbed_model::condition::reasons;
 use wasmbed_model::ids::{self, AppId, Digest};
+use wasmbed_model::source_map::SourceMap;
 use wasmbed_pki::ImageSigner;
 use wasmbed_wire::limits::IMAGE_BYTES_MAX;
 
@@ -64,6 +65,8 @@ pub struct Signed {
     pub image: Vec<u8>,
     /// SHA-256 of the image.
     pub image_digest: Digest,
+    /// Where its code came from, encoded.
+    pub source_map: Vec<u8>,
     /// Number of its format.
     pub image_format: u8,
     /// What a device must have.
@@ -123,8 +126,18 @@ pub fn prepare(
         .sign(&manifest)
         .map_err(|error| Refusal::lasting(reasons::TOO_LARGE, error.to_string()))?;
     let needs = needs(&compiled);
-    let Compiled { image, format: image_format, .. } = compiled;
-    Ok(Signed { module_digest, image, image_digest, image_format, needs, manifest, signature })
+    let Compiled { image, format: image_format, source, .. } = compiled;
+    let source_map = SourceMap::new(source).encode();
+    Ok(Signed {
+        module_digest,
+        image,
+        image_digest,
+        source_map,
+        image_format,
+        needs,
+        manifest,
+        signature,
+    })
 }
 
 fn check_module(module: &[u8], digest: Digest, expected: Option<Digest>) -> Result<(), Refusal> {

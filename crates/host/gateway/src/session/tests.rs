@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wasmbed_wire::{
     AppId, Budget, CommandOutcome, CommandResult, Counters, DesiredEntry, DeviceMessage, Digest,
-    Enroll, GuestReason, GuestState, Heartbeat, Hello, InstallRequest, Log, RefusedReason,
+    Enroll, GuestReason, GuestState, Heartbeat, Hello, InstallRequest, Log, Message, RefusedReason,
     ResetReason, Seq, StateReport, Telemetry,
 };
 
@@ -94,6 +94,13 @@ fn input(words: &[&'static str]) -> Input<'static> {
             topic: "t",
             value: -5,
         }),
+        ["message", topic] => DeviceMessage::Message(Message {
+            app: app("1"),
+            sequence: 3,
+            uptime_ms: 1,
+            topic,
+            payload: &[0xff, 0],
+        }),
         ["result", id] => DeviceMessage::CommandResult(CommandResult {
             id: id.parse().expect("a number"),
             outcome: CommandOutcome::Done,
@@ -145,6 +152,7 @@ fn show(effect: &Effect) -> String {
         Effect::RecordReport(report) => format!("report {}", report.app.0[0]),
         Effect::RecordHeartbeat(_) => "heartbeat".to_owned(),
         Effect::RecordLog(line) => format!("log {}", line.text),
+        Effect::RecordMessage(message) => format!("message {}", message.topic),
         Effect::RecordTelemetry(sample) => format!("sample {} {}", sample.topic, sample.value),
         Effect::InventoryComplete => "inventory".to_owned(),
         Effect::Resolve { id, .. } => format!("resolve {id}"),
@@ -197,6 +205,7 @@ fn a_known_device_is_welcomed_and_told_what_to_hold() {
          9 request 1:1 384 -> 
          9 log -> log hi \u{fffd}
          9 telemetry -> sample t -5
+         9 message chat -> message chat
          9 unknown -> ",
     );
     println!("\ncases: {count}\n");
@@ -229,6 +238,7 @@ fn a_stranger_gets_no_further_than_enroll() {
         "report 1",
         "log",
         "telemetry",
+        "message chat",
         "result 1",
         "request 1:1 0",
         "unknown",
