@@ -6,7 +6,7 @@ use wasmbed_crds::application::RestartPolicy;
 use wasmbed_crds::application_revision::{Needs, RevisionTemplate};
 use wasmbed_crds::limits::MODULE_BYTES_MAX;
 use wasmbed_image::grants::text::ParseErrorKind;
-use wasmbed_image::{Config, GrantList, Manifest};
+use wasmbed_image::{GrantList, Manifest};
 use wasmbed_model::condition::reasons;
 use wasmbed_model::ids::{self, AppId, Digest};
 use wasmbed_model::source_map::SourceMap;
@@ -14,6 +14,7 @@ use wasmbed_pki::ImageSigner;
 use wasmbed_wire::limits::IMAGE_BYTES_MAX;
 
 use crate::compile::{Compiled, compile};
+use crate::configuration::Strings;
 
 /// Bytes to which everything in a device's arena is aligned.
 const ARENA_ALIGN_BYTES: u64 = 8;
@@ -92,6 +93,7 @@ pub fn prepare(
     let module_digest = ids::sha256(module);
     check_module(module, module_digest, expected)?;
     let granted = granted(&template.capabilities)?;
+    let strings = Strings::of(template.config.as_ref())?;
     let compiled = compile(module, template.limits, granted.grants())?;
     check_image(&compiled)?;
     let image_digest = ids::sha256(&compiled.image);
@@ -103,7 +105,7 @@ pub fn prepare(
         image_digest: image_digest.0,
         image_bytes: compiled.image.len() as u32,
         grants: granted.grants(),
-        config: Config::default(),
+        config: strings.signed(),
         limits: compiled.limits,
         restart_policy: match template.restart_policy {
             RestartPolicy::Always => wasmbed_image::RestartPolicy::Always,

@@ -93,6 +93,7 @@ fn template(spec: &ApplicationSpec) -> RevisionTemplate {
         image: spec.image.clone(),
         limits: spec.limits,
         capabilities,
+        config: spec.config.clone(),
         restart_policy: spec.restart_policy,
         priority: spec.priority,
     }

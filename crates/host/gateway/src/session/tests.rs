@@ -21,7 +21,7 @@ const HELLO: Hello<'static> = Hello {
     firmware: "0.1.0",
     dtb_digest: Digest([7; 32]),
     minor_min: 0,
-    minor_max: 3,
+    minor_max: 0,
     budget: Budget { arena_bytes: 1000, slot_bytes: 2000, slots: 3, guests: 2 },
     boot_count: 4,
     reset_reason: ResetReason::PowerOn,
@@ -48,7 +48,8 @@ fn hello(words: &[&str]) -> Hello<'static> {
     match words {
         [] => HELLO,
         ["namespace", _] => Hello { namespace: "other", ..HELLO },
-        ["minor", "1..1"] => Hello { minor_min: 1, minor_max: 1, ..HELLO },
+        ["minor", "0..9"] => Hello { minor_max: 9, ..HELLO },
+        ["minor", "9..9"] => Hello { minor_min: 9, minor_max: 9, ..HELLO },
         ["minor", "3..1"] => Hello { minor_min: 3, minor_max: 1, ..HELLO },
         ["board", "-x"] => Hello { board: "-x", ..HELLO },
         ["board", "UP"] => Hello { board: "UP", ..HELLO },
@@ -266,7 +267,7 @@ fn a_stranger_gets_no_further_than_enroll() {
 fn a_hello_that_cannot_be_served_is_refused_by_name() {
     let cases = [
         ("hello namespace other", "WrongNamespace"),
-        ("hello minor 1..1", "VersionUnsupported"),
+        ("hello minor 9..9", "VersionUnsupported"),
         ("hello minor 3..1", "VersionUnsupported"),
     ];
     let mut count = 0;
@@ -361,4 +362,13 @@ fn every_refusal_tells_when_to_come_back() {
         assert!((1_000..=300_000).contains(&retry_ms(*reason)), "{reason:?}");
     }
     println!("\ncases: {}\n", RefusedReason::ALL.len());
+}
+
+#[test]
+fn a_session_uses_the_newest_minor_version_that_both_speak() {
+    let count = check(
+        "0 hello minor 0..9 -> lookup mps2-an385
+         0 admitted 7 -> welcome d-x 7 1",
+    );
+    println!("\ncases: {count}\n");
 }
