@@ -63,6 +63,8 @@ pub struct Gateway {
     pub piece_bytes: usize,
     /// Wall-clock time that it tells.
     pub unix_ms: u64,
+    /// Minor version that it says the session uses.
+    pub minor: u8,
     /// Public keys that are enrolled.
     pub enrolled: Vec<Vec<u8>>,
     /// Sessions that came to Welcome.
@@ -96,6 +98,7 @@ impl Gateway {
             epoch: 0,
             piece_bytes: 482,
             unix_ms: UNIX_MS,
+            minor: wasmbed_wire::MINOR,
             enrolled: Vec::new(),
             sessions: 0,
             config: Arc::new(server_config(certificate, key)),
@@ -263,9 +266,10 @@ impl Gateway {
         self.epoch += 1;
         self.sessions += 1;
         let (epoch, heartbeat_ms, unix_ms) = (self.epoch, self.heartbeat_ms, self.unix_ms);
+        let minor = self.minor;
         if let Some(session) = self.session.as_mut() {
             session.is_welcome = true;
-            let welcome = Welcome { epoch, unix_ms, device: "d-test", heartbeat_ms, minor: 0 };
+            let welcome = Welcome { epoch, unix_ms, device: "d-test", heartbeat_ms, minor };
             session.say(&GatewayMessage::Welcome(welcome));
         }
         self.send_desired();

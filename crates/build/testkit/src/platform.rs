@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmbed_journal::ram::RamFlash;
-use wasmbed_runtime::{EntropyError, Platform};
+use wasmbed_runtime::{BusError, EntropyError, Platform};
 
 use crate::choices::Choices;
 
@@ -21,6 +21,14 @@ pub struct SimulatedPlatform {
     pub console: Vec<String>,
     /// Whether the entropy source works.
     pub has_entropy: bool,
+    /// Which LEDs are lit; as many as there are.
+    pub leds: Vec<bool>,
+    /// Buttons: how many, and which are pressed.
+    pub buttons: (u8, u32),
+    /// The device on the I2C bus, if there is a bus: its address and its registers.
+    pub i2c: Option<(u8, [u8; 4])>,
+    /// Bytes on the serial line for guests, if there is one: written by them, and for them.
+    pub uart: Option<(Vec<u8>, Vec<u8>)>,
     /// What the device says of its stack.
     pub stack_high_water_bytes: Option<u32>,
     clock_ms: Rc<Cell<u64>>,
@@ -36,6 +44,10 @@ impl SimulatedPlatform {
             flash,
             console: Vec::new(),
             has_entropy: true,
+            leds: vec![false; 2],
+            buttons: (2, 0),
+            i2c: Some((0x48, [1, 2, 3, 4])),
+            uart: Some((Vec::new(), Vec::new())),
             stack_high_water_bytes: None,
             clock_ms,
             choices,
@@ -83,5 +95,63 @@ impl Platform for SimulatedPlatform {
 
     fn stack_high_water_bytes(&mut self) -> Option<u32> {
         self.stack_high_water_bytes
+    }
+
+    fn led_count(&self) -> u8 {
+        self.leds.len() as u8
+    }
+
+    fn led_name(&self, index: u8) -> Option<&'static str> {
+        ["green", "red"].get(usize::from(index)).copied()
+    }
+
+    fn led_set(&mut self, index: u8, is_on: bool) {
+        self.leds[usize::from(index)] = is_on;
+    }
+
+    fn button_count(&self) -> u8 {
+        self.buttons.0
+    }
+
+    fn buttons(&mut self) -> u32 {
+        self.buttons.1
+    }
+
+    fn has_i2c(&self) -> bool {
+        self.i2c.is_some()
+    }
+
+    fn i2c_transfer(&mut self, address: u8, write: &[u8], read: &mut [u8]) -> Result<(), BusError> {
+        let Some((own, registers)) = &mut self.i2c else { return Err(BusError::Failed) };
+        if *own != address {
+            return Err(BusError::NoAnswer);
+        }
+        let (pointer, values) = write.split_first().unwrap_or((&0, &[]));
+        for (offset, value) in values.iter().enumerate() {
+            registers[(usize::from(*pointer) + offset) % 4] = *value;
+        }
+        for (offset, target) in read.iter_mut().enumerate() {
+            *target = registers[(usize::from(*pointer) + offset) % 4];
+        }
+        Ok(())
+    }
+
+    fn uart_count(&self) -> u8 {
+        u8::from(self.uart.is_some())
+    }
+
+    fn uart_write(&mut self, _: u8, bytes: &[u8]) -> usize {
+        let Some((written, _)) = &mut self.uart else { return 0 };
+        let taken = bytes.len().min(8);
+        written.extend(&bytes[..taken]);
+        taken
+    }
+
+    fn uart_read(&mut self, _: u8, target: &mut [u8]) -> usize {
+        let Some((_, arrived)) = &mut self.uart else { return 0 };
+        let taken = arrived.len().min(target.len());
+        target[..taken].copy_from_slice(&arrived[..taken]);
+        arrived.drain(..taken);
+        taken
     }
 }

@@ -1,7 +1,7 @@
 //! Sizes of the firmware's own buffers, each with its reason. What guests get is in the board file.
 
 /// True on a board with RAM for more than two guests.
-const IS_LARGE: bool = crate::board::GUEST_COUNT_MAX > 2;
+pub const IS_LARGE: bool = crate::board::GUEST_COUNT_MAX > 2;
 
 /// Bytes queued for the console: a boot's worth of lines, so that they never wait for the line.
 #[cfg(board_uplink = "ethernet")]
@@ -79,3 +79,9 @@ pub const PAUSE_US_MAX: u64 = 60_000_000;
 
 /// Milliseconds of running after which faults are counted anew. Chosen: several heartbeats.
 pub const SETTLED_MS: u64 = 60_000;
+
+/// Capabilities of a board whose flash has no room for all of them.
+pub const SMALL_CAPABILITIES: u32 = {
+    use wasmbed_runtime::Capability::{Clock, Log, Telemetry, Timer};
+    Log.bit() | Clock.bit() | Timer.bit() | Telemetry.bit()
+};

@@ -3,7 +3,7 @@
 use crate::clock::CLOCK;
 use crate::console::{self, Part};
 use crate::flash::StoragePort;
-use crate::{board, ports, stack};
+use crate::{board, limits, ports, stack};
 use core::sync::atomic::AtomicBool;
 use wasmbed_link::flash::Nor;
 use wasmbed_runtime::{EntropyError, Platform};
@@ -24,6 +24,12 @@ impl Board {
 
 impl Platform for Board {
     type Flash = Nor<StoragePort>;
+
+    /// A program that needs it is larger than what a small board has for guests.
+    const HAS_WASI: bool = limits::IS_LARGE;
+
+    /// What does not fit the flash of a small board is left out, and images that need it are refused.
+    const CAPABILITIES: u32 = if limits::IS_LARGE { u32::MAX } else { limits::SMALL_CAPABILITIES };
 
     fn flash(&mut self) -> &mut Self::Flash {
         &mut self.flash

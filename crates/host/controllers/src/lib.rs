@@ -4,7 +4,6 @@
 
 mod application;
 mod compile;
-mod configuration;
 mod context;
 pub mod definitions;
 mod device;

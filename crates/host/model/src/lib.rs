@@ -16,4 +16,3 @@ pub mod gateway;
 pub mod ids;
 pub mod image_store;
 pub mod session;
-pub mod source_map;

@@ -11,8 +11,21 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod capability;
+mod imports;
+pub mod status;
+pub mod wasi;
+
+pub use capability::{ArgumentKind, Capability};
+pub use imports::*;
+
+use imports::TABLE;
+
 /// Module name of every import that is not WASI.
 pub const MODULE: &str = "wasmbed";
+
+/// Module name of the imports of WASI preview 1.
+pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
 
 /// Names under which a guest may export its entry, in the order they are looked for.
 pub const ENTRY_NAMES: [&str; 2] = ["run", "_start"];
@@ -22,13 +35,36 @@ pub const ENTRY_NAMES: [&str; 2] = ["run", "_start"];
 /// Chosen so that a line and its frame fit one message of the device protocol (480 bytes).
 pub const LOG_BYTES_MAX: usize = 256;
 
-/// Longest topic name that [`TELEMETRY`] accepts.
+/// Longest topic of a sample or a message.
 ///
 /// Chosen so that a topic costs less than a tenth of a message.
 pub const TOPIC_BYTES_MAX: usize = 32;
 
+/// Longest payload of a message: with its topic and its frame it fits one message of the device
+/// protocol.
+pub const PAYLOAD_BYTES_MAX: usize = 256;
+
+/// Longest key of a kept value: as long as the longest topic.
+pub const KEY_BYTES_MAX: usize = 32;
+
+/// Longest kept value: with key and application it fits one value of the journal.
+pub const VALUE_BYTES_MAX: usize = 256;
+
+/// Most bytes in each direction of one I2C transfer: at 100 kHz both take less than 6 ms.
+pub const I2C_BYTES_MAX: usize = 32;
+
+/// Most bytes that one call writes to or reads from a serial line, or writes to the log.
+pub const STREAM_BYTES_MAX: usize = 256;
+
+/// Most subscriptions of one [`POLL_ONEOFF`], and parts of one [`FD_WRITE`]. Chosen: the standard
+/// library of Rust uses one, C programs a handful.
+pub const VECTORS_MAX: u32 = 8;
+
+/// A timeout that never ends.
+pub const FOR_EVER: u32 = u32::MAX;
+
 /// Most argument words that any import takes, where an `i64` counts as two.
-pub const ARGUMENT_WORDS_MAX: usize = 4;
+pub const ARGUMENT_WORDS_MAX: usize = 5;
 
 /// Type of a parameter or result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,126 +81,6 @@ impl ValueType {
         match self {
             ValueType::I32 => 1,
             ValueType::I64 => 2,
-        }
-    }
-}
-
-/// Permission that an Application must be granted before its guest may import a function.
-///
-/// The number stands in the signed manifest: never reused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub enum Capability {
-    /// Write lines to the device's log.
-    Log = 0,
-    /// Read the clocks.
-    Clock = 1,
-    /// Wait for time to pass.
-    Timer = 2,
-    /// Publish telemetry values.
-    Telemetry = 3,
-    /// Take random bytes.
-    Random = 4,
-    /// Read the arguments and the environment that the Application gives.
-    Args = 5,
-    /// Send messages to other guests and to the cloud.
-    Send = 6,
-    /// Receive messages from other guests and from the cloud.
-    Receive = 7,
-    /// Keep values over restarts, updates and power cuts.
-    Storage = 8,
-    /// Switch LEDs.
-    Led = 9,
-    /// Read buttons.
-    Button = 10,
-    /// Talk to devices on the I2C bus.
-    I2c = 11,
-    /// Talk over a serial line.
-    Uart = 12,
-}
-
-/// What narrows a [`Capability`] where an Application grants it, as in `telemetry:sensors/`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ArgumentKind {
-    /// Nothing does.
-    None,
-    /// Topics must begin with this text; without it, any topic will do.
-    Prefix,
-    /// Bytes of values and keys that may be kept; must be given.
-    Bytes,
-    /// A number from 0 on; without it, any will do.
-    Index,
-    /// A number from 0 on, or the name that the board file gives; without it, any will do.
-    IndexOrName,
-    /// A 7-bit address on the bus; without it, any will do.
-    Address,
-}
-
-impl Capability {
-    /// Every capability, in the order of the numbers.
-    pub const ALL: [Capability; 13] = [
-        Capability::Log,
-        Capability::Clock,
-        Capability::Timer,
-        Capability::Telemetry,
-        Capability::Random,
-        Capability::Args,
-        Capability::Send,
-        Capability::Receive,
-        Capability::Storage,
-        Capability::Led,
-        Capability::Button,
-        Capability::I2c,
-        Capability::Uart,
-    ];
-
-    /// Name as written in an Application.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Capability::Log => "log",
-            Capability::Clock => "clock",
-            Capability::Timer => "timer",
-            Capability::Telemetry => "telemetry",
-            Capability::Random => "random",
-            Capability::Args => "args",
-            Capability::Send => "send",
-            Capability::Receive => "receive",
-            Capability::Storage => "storage",
-            Capability::Led => "led",
-            Capability::Button => "button",
-            Capability::I2c => "i2c",
-            Capability::Uart => "uart",
-        }
-    }
-
-    /// The capability called `name`.
-    pub fn by_name(name: &str) -> Option<Capability> {
-        Capability::ALL.into_iter().find(|capability| capability.name() == name)
-    }
-
-    /// The capability with this number.
-    pub fn by_number(number: u8) -> Option<Capability> {
-        Capability::ALL.get(usize::from(number)).copied()
-    }
-
-    /// The capability's bit in a set.
-    pub const fn bit(self) -> u32 {
-        1 << self as u8
-    }
-
-    /// What narrows it.
-    pub const fn argument(self) -> ArgumentKind {
-        match self {
-            Capability::Log
-            | Capability::Clock
-            | Capability::Timer
-            | Capability::Random
-            | Capability::Args => ArgumentKind::None,
-            Capability::Telemetry | Capability::Send | Capability::Receive => ArgumentKind::Prefix,
-            Capability::Storage => ArgumentKind::Bytes,
-            Capability::Led => ArgumentKind::IndexOrName,
-            Capability::Button | Capability::Uart => ArgumentKind::Index,
-            Capability::I2c => ArgumentKind::Address,
         }
     }
 }
@@ -186,69 +102,69 @@ pub struct Import {
     pub capability: Option<Capability>,
 }
 
-/// Number of `log(text: i32, text_bytes: i32)`: one line to the device's log.
-pub const LOG: u16 = 1;
-
-/// Number of `clock_monotonic_ms() -> i64`: milliseconds since the device booted.
-pub const CLOCK_MONOTONIC_MS: u16 = 2;
-
-/// Number of `timer_wait_ms(delay_ms: i32)`: parks the guest for an unsigned number of milliseconds.
-pub const TIMER_WAIT_MS: u16 = 3;
-
-/// Number of `telemetry(topic: i32, topic_bytes: i32, value: i64) -> i32`: publishes one value.
-///
-/// The result is one of [`TELEMETRY_QUEUED`], [`TELEMETRY_DROPPED`] and [`TELEMETRY_REFUSED`].
-pub const TELEMETRY: u16 = 4;
-
-/// [`TELEMETRY`] took the value.
-pub const TELEMETRY_QUEUED: u32 = 0;
-
-/// [`TELEMETRY`] had no room: the value is lost, and counted as such.
-pub const TELEMETRY_DROPPED: u32 = 1;
-
-/// [`TELEMETRY`] refused the topic: too long, not UTF-8, or not granted.
-pub const TELEMETRY_REFUSED: u32 = 2;
-
-/// Every import, in the order of the numbers.
-pub static IMPORTS: [Import; 4] = [
-    Import {
-        number: LOG,
-        module: MODULE,
-        name: "log",
-        params: &[ValueType::I32, ValueType::I32],
-        result: None,
-        capability: Some(Capability::Log),
-    },
-    Import {
-        number: CLOCK_MONOTONIC_MS,
-        module: MODULE,
-        name: "clock_monotonic_ms",
-        params: &[],
-        result: Some(ValueType::I64),
-        capability: Some(Capability::Clock),
-    },
-    Import {
-        number: TIMER_WAIT_MS,
-        module: MODULE,
-        name: "timer_wait_ms",
-        params: &[ValueType::I32],
-        result: None,
-        capability: Some(Capability::Timer),
-    },
-    Import {
-        number: TELEMETRY,
-        module: MODULE,
-        name: "telemetry",
-        params: &[ValueType::I32, ValueType::I32, ValueType::I64],
-        result: Some(ValueType::I32),
-        capability: Some(Capability::Telemetry),
-    },
-];
-
 /// The import with this number.
 pub fn import_by_number(number: u16) -> Option<&'static Import> {
     IMPORTS.iter().find(|import| import.number == number)
 }
+
+/// First number of the imports of [`WASI_MODULE`].
+pub const WASI_FIRST: u16 = ARGS_SIZES_GET;
+
+/// What the import with this number needs; `None` if there is no such import. A device needs no more
+/// of the table than this.
+pub fn need_of(number: u16) -> Option<Need> {
+    let own = number.checked_sub(1);
+    let index = match number.checked_sub(WASI_FIRST) {
+        Some(index) => usize::from(index) + OWN_IMPORTS,
+        None => own.map(usize::from).filter(|index| *index < OWN_IMPORTS)?,
+    };
+    NEEDS.get(index).copied()
+}
+
+/// What an import needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Need {
+    /// Number of the capability.
+    capability: u8,
+    argument_words: u8,
+}
+
+impl Need {
+    /// Nothing.
+    const NOTHING: u8 = u8::MAX;
+
+    /// Whether a guest with these capabilities, one bit each, may call it.
+    pub const fn is_met_by(self, capabilities: u32) -> bool {
+        self.capability == Self::NOTHING || capabilities & (1_u32 << (self.capability & 31)) != 0
+    }
+
+    /// Words of its arguments, where an `i64` counts as two.
+    pub const fn argument_words(self) -> u32 {
+        self.argument_words as u32
+    }
+}
+
+/// Imports of [`MODULE`].
+const OWN_IMPORTS: usize = STOP_REQUESTED as usize;
+
+/// The needs of all imports, in the order of the table.
+static NEEDS: [Need; TABLE.len()] = {
+    let mut needs = [Need { capability: Need::NOTHING, argument_words: 0 }; TABLE.len()];
+    let mut index = 0;
+    while index < needs.len() {
+        let Import { params, capability, .. } = TABLE[index];
+        if let Some(capability) = capability {
+            needs[index].capability = capability as u8;
+        }
+        let mut param = 0;
+        while param < params.len() {
+            needs[index].argument_words += params[param].words() as u8;
+            param += 1;
+        }
+        index += 1;
+    }
+    needs
+};
 
 /// The import with this two-part name.
 pub fn import_by_name(module: &str, name: &str) -> Option<&'static Import> {

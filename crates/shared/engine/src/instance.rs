@@ -206,6 +206,12 @@ impl Instance {
         }
     }
 
+    /// Lets the guest make the host call that parked once more, with the same arguments, instead of
+    /// giving it a result.
+    pub fn repeat(&mut self) {
+        self.is_parked = false;
+    }
+
     /// Runs the guest until one of the outcomes. `stop` is asked on back-edges and function entries;
     /// for a flag, the caller clears it before and sets it from wherever it measures time.
     ///

@@ -219,10 +219,9 @@ impl Function<'_> {
             Operand::CallIndirect => slot(second <= self.slots),
             Operand::CallHost => {
                 let import = self.image.import(half).filter(|_| half < self.image.header.imports);
-                let import = import.and_then(wasmbed_abi::import_by_number);
-                let import = import.ok_or(CodeFaultKind::Index)?;
-                let words: u16 = import.params.iter().map(|param| param.words()).sum();
-                slot(u32::from(second) + u32::from(words) <= slots)
+                let need = import.and_then(wasmbed_abi::need_of);
+                let need = need.ok_or(CodeFaultKind::Index)?;
+                slot(u32::from(second) + need.argument_words() <= slots)
             }
         }
     }

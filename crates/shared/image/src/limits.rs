@@ -19,8 +19,9 @@ pub const GRANTS_BYTES_MAX: usize = 128;
 /// Arguments and environment together, each string with its end: what a manifest has room for.
 pub const CONFIG_BYTES_MAX: usize = 96;
 
-/// Most bytes of keys and values that one application may be granted: what the journal has room for.
-pub const STORAGE_BYTES_MAX: u16 = 1024;
+/// Most bytes of keys and values that one application may be granted: with what the journal adds to
+/// each value, about all that it has room for.
+pub const STORAGE_BYTES_MAX: u16 = 768;
 
 /// Highest number of an LED, a button or a serial line: one bit each in a word.
 pub const LED_INDEX_MAX: u8 = 31;

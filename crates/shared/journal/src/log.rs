@@ -110,6 +110,27 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         Ok(Some(bytes))
     }
 
+    /// Copies the beginning of the value of `key` into `target`, as much as it holds, and answers the
+    /// length of the whole value, or `None` if there is none. For looking before a
+    /// [`Log::fetch`]: the checksum is not compared.
+    ///
+    /// # Errors
+    /// [`Error::Flash`] or [`Error::Damaged`].
+    pub fn peek<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        key: Key,
+        target: &mut [u8],
+    ) -> Result<Option<usize>, Error> {
+        self.refresh(flash)?;
+        let Some(offset) = self.offset_of(key) else { return Ok(None) };
+        let header = self.header_at(flash, offset)?.ok_or(Error::Damaged)?;
+        let bytes = usize::from(header.data_bytes);
+        let shown = target.len().min(bytes);
+        self.read(flash, offset + HEADER_BYTES, target.get_mut(..shown).unwrap_or_default())?;
+        Ok(Some(bytes))
+    }
+
     /// Keeps `value` under `key`. When this returns, it survives a power cut.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use wasmbed_wire::{
 };
 
 use crate::console::Line;
-use crate::guests::{Detail, Grant, Guest, Previous, Stage, plain_report};
+use crate::guests::{Detail, Guest, Previous, Stage, plain_report};
 use crate::install::Install;
 use crate::limits;
 use crate::loader::Loader;
@@ -77,10 +77,12 @@ pub struct CommandEntry {
     pub id: u64,
     pub outcome: CommandOutcome,
     pub uptime_ms: u64,
+    pub receivers: Option<u8>,
 }
 
 impl CommandEntry {
-    const NONE: Self = Self { is_due: false, id: 0, outcome: CommandOutcome::Done, uptime_ms: 0 };
+    const NONE: Self =
+        Self { is_due: false, id: 0, outcome: CommandOutcome::Done, uptime_ms: 0, receivers: None };
 }
 
 /// The state of a device without its session.
@@ -104,8 +106,10 @@ pub struct Core<'a, const GUESTS: usize> {
     pub loader: Loader,
     /// When the current step began.
     pub now_ms: u64,
-    /// Which guest is looked at first for the next slice.
-    pub turn: usize,
+    /// Wall clock at a time since boot, both in milliseconds, once the gateway told it.
+    pub told: Option<(u64, u64)>,
+    /// Whether the gateway of this session takes messages of guests.
+    pub takes_messages: bool,
     /// Slots whose guest shall not run, as kept in the journal.
     pub stopped: u16,
     pub results: [CommandEntry; limits::COMMAND_RESULTS],
@@ -133,7 +137,8 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
             install: Install::NONE,
             loader: Loader::idle(),
             now_ms: 0,
-            turn: 0,
+            told: None,
+            takes_messages: false,
             stopped: 0,
             results: [CommandEntry::NONE; limits::COMMAND_RESULTS],
             is_reboot_requested: false,
@@ -412,9 +417,30 @@ impl Note {
     }
 }
 
+/// Where the manifest lies in its slot, behind its length.
+pub const MANIFEST_AT: u32 = 2;
+
 /// Where the image lies in its slot.
 pub const fn image_offset(manifest_bytes: u16) -> u32 {
-    2 + manifest_bytes as u32 + limits::SIGNATURE_BYTES as u32
+    MANIFEST_AT + manifest_bytes as u32 + limits::SIGNATURE_BYTES as u32
+}
+
+/// Puts what a guest was granted into its part of the arena; false if that is not in the slot.
+#[inline(never)]
+pub fn read_grants<P: Platform>(platform: &mut P, guest: &Guest, care: &mut [u8]) -> bool {
+    let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
+    let Some(bytes) = buffer.get_mut(..guest.manifest_bytes.into()) else { return false };
+    if Journal::image_read(platform.flash(), guest.slot, MANIFEST_AT, bytes).is_err() {
+        return false;
+    }
+    let Ok(manifest) = Manifest::decode(bytes) else { return false };
+    let grants = manifest.grants.bytes();
+    care.fill(0);
+    match care.get_mut(..grants.len()) {
+        Some(target) => target.copy_from_slice(grants),
+        None => return false,
+    }
+    true
 }
 
 /// Reads what a guest is from the head of its slot; false if that is not what the journal says.
@@ -427,7 +453,7 @@ pub fn read_head<P: Platform>(platform: &mut P, guest: &mut Guest) -> bool {
     let manifest_bytes = u16::from_le_bytes(length);
     let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
     let Some(bytes) = buffer.get_mut(..usize::from(manifest_bytes)) else { return false };
-    if Journal::image_read(platform.flash(), guest.slot, 2, bytes).is_err() {
+    if Journal::image_read(platform.flash(), guest.slot, MANIFEST_AT, bytes).is_err() {
         return false;
     }
     let Ok(manifest) = Manifest::decode(bytes) else { return false };
@@ -460,7 +486,10 @@ impl Guest {
         self.manifest_bytes = manifest_bytes;
         self.policy = manifest.restart_policy;
         self.fuel_limit = manifest.limits.fuel;
-        self.grant = Grant::of(&manifest.grants);
+        self.priority = manifest.priority;
+        self.capabilities = manifest.grants.bits();
+        self.grant_bytes = manifest.grants.bytes().len() as u8;
+        self.care_bytes = manifest.grants.arena_bytes() as u16;
         self.has_manifest = true;
     }
 }

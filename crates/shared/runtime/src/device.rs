@@ -92,7 +92,7 @@ pub enum Closed {
 /// wants to be static.
 pub struct Device<'a, const GUESTS: usize> {
     session: Session,
-    core: Core<'a, GUESTS>,
+    pub(crate) core: Core<'a, GUESTS>,
     frame_out: &'a mut [u8],
     key: Option<Key>,
 }

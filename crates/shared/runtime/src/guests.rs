@@ -2,15 +2,15 @@
 //! [`crate::loader`], installing in [`crate::install`].
 
 use wasmbed_engine::{Instance, Outcome, Place, Trap};
-use wasmbed_image::{Argument, Capability, Grants, RestartPolicy};
-use wasmbed_wire::limits::TOPIC_BYTES_MAX;
+use wasmbed_image::{Capability, Grants, RestartPolicy};
 use wasmbed_wire::{AppId, Digest, GuestReason, GuestState, StateReport};
 
 use crate::arena::{self, Range};
 use crate::core_state::Core;
-use crate::host::GuestHost;
+use crate::host::{GuestHost, Wait};
 use crate::limits;
-use crate::platform::Platform;
+use crate::mail::receiver;
+use crate::platform::{Platform, has};
 
 /// What a guest needs next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,56 +99,6 @@ pub fn plain_report(
     }
 }
 
-/// What the signed manifest allows a guest.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Grant {
-    capabilities: u32,
-    prefix: [u8; TOPIC_BYTES_MAX],
-    prefix_bytes: u8,
-}
-
-impl Grant {
-    /// Nothing.
-    pub const NONE: Self = Self { capabilities: 0, prefix: [0; TOPIC_BYTES_MAX], prefix_bytes: 0 };
-
-    /// What these capabilities allow.
-    pub fn of(grants: &Grants<'_>) -> Self {
-        let mut text: &[u8] = &[];
-        for grant in grants.iter().filter(|grant| grant.capability == Capability::Telemetry) {
-            if let Argument::Prefix(prefix) = grant.argument {
-                text = prefix.as_bytes();
-            }
-        }
-        let mut grant = Self { capabilities: grants.bits(), ..Self::NONE };
-        match grant.prefix.get_mut(..text.len()) {
-            Some(prefix) => prefix.copy_from_slice(text),
-            // No topic can begin with a prefix that is longer than a topic.
-            None => grant.capabilities &= !Capability::Telemetry.bit(),
-        }
-        grant.prefix_bytes = text.len() as u8;
-        grant
-    }
-
-    /// Whether the capability was granted.
-    pub fn has(&self, capability: Capability) -> bool {
-        self.capabilities & capability.bit() != 0
-    }
-
-    /// Whether an import that needs this, or nothing, may be called.
-    pub fn allows(&self, capability: Option<Capability>) -> bool {
-        capability.is_none_or(|capability| self.has(capability))
-    }
-
-    /// Whether values may be published under this topic.
-    pub fn allows_topic(&self, topic: &[u8]) -> bool {
-        let prefix = self.prefix.get(..usize::from(self.prefix_bytes)).unwrap_or_default();
-        self.has(Capability::Telemetry)
-            && topic.len() <= TOPIC_BYTES_MAX
-            && topic.starts_with(prefix)
-            && core::str::from_utf8(topic).is_ok()
-    }
-}
-
 /// The image before this one, kept until this one proved healthy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Previous {
@@ -205,8 +155,24 @@ pub struct Guest {
     pub policy: RestartPolicy,
     /// Fuel of one run.
     pub fuel_limit: Option<u64>,
-    /// What it may do.
-    pub grant: Grant,
+    /// Which guest goes first, where several could.
+    pub priority: i16,
+    /// Whether it had its slice of this round.
+    pub is_served: bool,
+    /// Whether it imports the call that tells it to end.
+    pub learns_stop: bool,
+    /// Whether the grants are in its part of the arena.
+    pub has_care: bool,
+    /// Capabilities that it was granted, one bit each.
+    pub capabilities: u32,
+    /// Bytes of the encoded grants.
+    pub grant_bytes: u8,
+    /// Bytes of the arena that grants and rates take.
+    pub care_bytes: u16,
+    /// When it is killed, if it was asked to end.
+    pub stop_at_ms: Option<u64>,
+    /// What the call that waits keeps.
+    pub wait: Wait,
     /// Part of the arena: image, working memory.
     pub range: Option<Range>,
     /// The running guest.
@@ -247,7 +213,15 @@ impl Guest {
         restart_token: None,
         policy: RestartPolicy::Always,
         fuel_limit: None,
-        grant: Grant::NONE,
+        priority: 0,
+        is_served: false,
+        learns_stop: false,
+        has_care: false,
+        capabilities: 0,
+        grant_bytes: 0,
+        care_bytes: 0,
+        stop_at_ms: None,
+        wait: Wait::NONE,
         range: None,
         instance: None,
         started_at_ms: 0,
@@ -266,17 +240,37 @@ impl Guest {
     }
 
     /// The report about it.
-    pub fn report(&self) -> StateReport {
+    pub fn report(&self, now_ms: u64) -> StateReport {
         // Zeros stand for a digest that was not read yet; no image has it.
         let image = Some(self.digest).filter(|digest| digest.0 != [0; 32]);
         let report = plain_report(self.app, self.generation, image, self.state, self.reason);
-        self.detail.fill(StateReport { restarts: self.restarts, ..report })
+        let backoff_ms = match self.stage {
+            Stage::BackOff { retry_at_ms } => Some(retry_at_ms.saturating_sub(now_ms) as u32),
+            _ => None,
+        };
+        self.detail.fill(StateReport {
+            restarts: self.restarts,
+            memory_bytes: self.range.map(|range| range.bytes),
+            fuel: Some(self.fuel_used).filter(|fuel| *fuel > 0),
+            backoff_ms,
+            ..report
+        })
+    }
+
+    /// Goes on after waiting: the call that parked is made again.
+    pub fn resume(&mut self) {
+        if let Some(instance) = self.instance.as_mut() {
+            instance.repeat();
+        }
+        self.wait.is_resumed = true;
+        self.stage = Stage::Ready;
     }
 
     /// Asks for a start from the flash, or from the arena where the image still is.
     pub fn request_start(&mut self) {
         self.instance = None;
         self.has_run = false;
+        self.stop_at_ms = None;
         self.stage = if self.range.is_some() { Stage::Loaded } else { Stage::Waiting };
     }
 
@@ -285,6 +279,8 @@ impl Guest {
         self.instance = None;
         self.range = None;
         self.has_run = false;
+        self.has_care = false;
+        self.stop_at_ms = None;
         self.stage = Stage::Stored;
     }
 
@@ -308,16 +304,27 @@ impl Guest {
             Stage::Parked { wake_at_ms } => Some(wake_at_ms),
             Stage::BackOff { retry_at_ms } => Some(retry_at_ms),
         };
-        [own, self.proves_at_ms()].into_iter().flatten().min()
+        [own, self.proves_at_ms(), self.stop_at_ms].into_iter().flatten().min()
     }
 }
 
-/// Cuts a guest's range into its image and the engine's working memory; empty ones if it is too
-/// small, which the placement rules out.
-pub fn parts(arena: &mut [u8], range: Range, image_bytes: u32) -> (&mut [u8], &mut [u8]) {
+/// The parts of a guest's range.
+pub struct Parts<'a> {
+    /// The image.
+    pub image: &'a mut [u8],
+    /// What it was granted, and the state of the rates.
+    pub care: &'a mut [u8],
+    /// The engine's working memory.
+    pub working: &'a mut [u8],
+}
+
+/// Cuts a guest's range into its parts; empty ones if it is too small, which the placement rules
+/// out.
+pub fn cut(arena: &mut [u8], range: Range, image_bytes: u32, care_bytes: u16) -> Parts<'_> {
     let room = arena::align(image_bytes.into()).unwrap_or(0) as usize;
-    let (image, working) = range.of(arena).split_at_mut_checked(room).unwrap_or_default();
-    (image.get_mut(..image_bytes as usize).unwrap_or_default(), working)
+    let (image, rest) = range.of(arena).split_at_mut_checked(room).unwrap_or_default();
+    let (care, working) = rest.split_at_mut_checked(care_bytes.into()).unwrap_or_default();
+    Parts { image: image.get_mut(..image_bytes as usize).unwrap_or_default(), care, working }
 }
 
 /// The reason that a trap is reported with.
@@ -336,35 +343,84 @@ fn reason_of(trap: Trap) -> GuestReason {
     }
 }
 
+/// Runs until the guest stops by itself or its slice is over, by the flag or by fuel.
+fn run_bounded<P: Platform>(
+    instance: &mut Instance,
+    [image, working]: [&mut [u8]; 2],
+    host: &mut GuestHost<'_, '_, P>,
+    fuel_limit: Option<u64>,
+    slice_fuel: Option<u64>,
+) -> Outcome {
+    let mut stop = host.platform.stop_flag();
+    let mut extra = slice_fuel;
+    loop {
+        let used = instance.fuel_used();
+        let slice_end = extra.map(|fuel| used.saturating_add(fuel));
+        let limit = match (fuel_limit, slice_end) {
+            (Some(limit), Some(end)) => Some(limit.min(end)),
+            (limit, end) => limit.or(end),
+        };
+        instance.set_fuel_limit(limit);
+        let outcome = instance.run(image, working, host, &mut stop);
+        let is_slice_over = matches!(outcome, Outcome::OutOfFuel(_)) && limit != fuel_limit;
+        if !is_slice_over {
+            return outcome;
+        }
+        if instance.fuel_used() != used {
+            return Outcome::SliceEnd;
+        }
+        // One operation costs more than a slice has: it must still happen some day.
+        extra = extra.map(|fuel| fuel.saturating_mul(2));
+    }
+}
+
 impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Gives the next guest that can use it a slice, or does a piece of loading.
     #[inline(never)]
     pub fn work<P: Platform>(&mut self, now_ms: u64, platform: &mut P) {
+        self.end_grace(now_ms, platform);
         self.wake(now_ms);
         self.judge_health(now_ms, platform);
         if self.load_step(now_ms, platform) {
             return;
         }
-        for offset in 0..GUESTS {
-            let index = (self.turn + offset) % GUESTS;
-            if self.guests.get(index).is_some_and(|guest| guest.stage == Stage::Ready) {
-                self.turn = (index + 1) % GUESTS;
-                if let Some((outcome, wake_at_ms)) = self.run_slice(index, now_ms, platform) {
-                    self.settle(index, outcome, wake_at_ms, now_ms, platform);
-                }
-                return;
+        let Some(index) = self.next_to_run() else { return };
+        if let Some((outcome, wake_at_ms)) = self.run_slice(index, now_ms, platform) {
+            self.settle(index, outcome, wake_at_ms, now_ms, platform);
+            if has::<P>(Capability::Send) {
+                self.route_messages();
+                self.wake(now_ms);
             }
         }
     }
 
+    /// Each guest that is ready has one slice a round; those of higher priority go first in it.
+    fn next_to_run(&mut self) -> Option<usize> {
+        let is_ready = |guest: &Guest| guest.stage == Stage::Ready;
+        if !self.guests.iter().any(|guest| is_ready(guest) && !guest.is_served) {
+            for guest in &mut self.guests {
+                guest.is_served = false;
+            }
+        }
+        let waiting = self.guests.iter().enumerate().rev();
+        let waiting = waiting.filter(|(_, guest)| is_ready(guest) && !guest.is_served);
+        // Of several with the same priority the last one counts, so the lowest place.
+        let (index, _) = waiting.max_by_key(|(_, guest)| guest.priority)?;
+        if let Some(guest) = self.guests.get_mut(index) {
+            guest.is_served = true;
+        }
+        Some(index)
+    }
+
     fn wake(&mut self, now_ms: u64) {
-        for guest in &mut self.guests {
+        for (index, guest) in self.guests.iter_mut().enumerate() {
             match guest.stage {
-                Stage::Parked { wake_at_ms } if wake_at_ms <= now_ms => {
-                    if let Some(instance) = guest.instance.as_mut() {
-                        instance.complete(0);
+                Stage::Parked { wake_at_ms } => {
+                    let has_message = guest.wait.is_for_message
+                        && self.queue.message_for(receiver(index)).is_some();
+                    if wake_at_ms <= now_ms || has_message {
+                        guest.resume();
                     }
-                    guest.stage = Stage::Ready;
                 }
                 Stage::BackOff { retry_at_ms } if retry_at_ms <= now_ms => {
                     guest.restarts = guest.restarts.saturating_add(1);
@@ -388,46 +444,42 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let (Some(instance), Some(range)) = (guest.instance.as_mut(), guest.range) else {
             return None;
         };
-        let (image, working) = parts(self.arena, range, guest.image_bytes);
+        let Parts { image, care, working } =
+            cut(self.arena, range, guest.image_bytes, guest.care_bytes);
+        let (grants, rates) = care
+            .split_at_mut_checked(usize::from(guest.grant_bytes).next_multiple_of(8))
+            .unwrap_or_default();
         let slice_fuel = platform.slice_fuel();
         platform.slice_begin(limits::SLICE_US);
-        let mut stop = platform.stop_flag();
         let mut host = GuestHost {
             platform: &mut *platform,
             queue: &mut self.queue,
+            journal: &mut self.journal,
             app: guest.app,
-            grant: guest.grant,
+            index,
+            grants: Grants::decoded(grants.get(..guest.grant_bytes.into()).unwrap_or_default()),
+            rates,
+            wait: &mut guest.wait,
+            slot: guest.slot,
+            manifest_bytes: guest.manifest_bytes,
+            told: self.told,
+            is_stopping: guest.stop_at_ms.is_some(),
             calls: 0,
+            stores: 0,
             wake_at_ms: now_ms,
         };
-        let mut extra = slice_fuel;
-        let outcome = loop {
-            let used = instance.fuel_used();
-            let slice_end = extra.map(|fuel| used.saturating_add(fuel));
-            let limit = match (guest.fuel_limit, slice_end) {
-                (Some(limit), Some(end)) => Some(limit.min(end)),
-                (limit, end) => limit.or(end),
-            };
-            instance.set_fuel_limit(limit);
-            let outcome = instance.run(image, working, &mut host, &mut stop);
-            let is_slice_over =
-                matches!(outcome, Outcome::OutOfFuel(_)) && limit != guest.fuel_limit;
-            if !is_slice_over {
-                break outcome;
-            }
-            if instance.fuel_used() != used {
-                break Outcome::SliceEnd;
-            }
-            // One operation costs more than a slice has: it must still happen some day.
-            extra = extra.map(|fuel| fuel.saturating_mul(2));
-        };
-        let (calls, wake_at_ms) = (host.calls, host.wake_at_ms);
+        let parts = [image, working];
+        let outcome = run_bounded(instance, parts, &mut host, guest.fuel_limit, slice_fuel);
+        let (calls, stores, wake_at_ms) = (host.calls, host.stores, host.wake_at_ms);
         platform.slice_end();
         guest.slices = guest.slices.saturating_add(1);
         guest.host_calls = guest.host_calls.saturating_add(calls);
-        guest.fuel_used = instance.fuel_used();
+        // Without a limit, boards do not count.
+        let is_counted = guest.fuel_limit.is_some() || slice_fuel.is_some();
+        guest.fuel_used = if is_counted { instance.fuel_used() } else { 0 };
         guest.has_run = true;
         self.counters.slices = self.counters.slices.wrapping_add(1);
+        self.counters.journal_stores = self.counters.journal_stores.wrapping_add(stores);
         Some((outcome, wake_at_ms))
     }
 
@@ -475,6 +527,12 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         platform: &mut P,
     ) {
         let has_failed = reason != GuestReason::None;
+        self.empty_mailbox(index);
+        let is_stopping = self.guests.get(index).is_some_and(|guest| guest.stop_at_ms.is_some());
+        if is_stopping {
+            self.finish_stop(index, GuestReason::None, platform);
+            return;
+        }
         let Some(guest) = self.guests.get_mut(index) else { return };
         let state = if has_failed { GuestState::Failed } else { GuestState::Finished };
         guest.set_state(state, reason, detail);

@@ -1,11 +1,12 @@
 //! What a message of the gateway does in an open session. Welcome, EnrollRequired and Refused are
 //! the session's own business.
 
+use wasmbed_image::Capability;
 use wasmbed_wire::{AppId, CommandOutcome, GatewayMessage};
 
 use crate::core_state::{CommandEntry, Core};
 use crate::guests::Stage;
-use crate::platform::Platform;
+use crate::platform::{Platform, has};
 
 /// What a command does to a guest.
 #[derive(Clone, Copy)]
@@ -53,8 +54,20 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             GatewayMessage::Reboot(command) => {
                 self.command(command.id, now_ms, |core| core.reboot(command.id, platform));
             }
+            GatewayMessage::Deliver(command) if !has::<P>(Capability::Receive) => {
+                self.command(command.id, now_ms, |_| CommandOutcome::NoReceiver);
+            }
             GatewayMessage::Deliver(command) => {
-                self.command(command.id, now_ms, |_| CommandOutcome::Unsupported);
+                let id = command.id;
+                let mut receivers = 0;
+                self.command(id, now_ms, |core| {
+                    let (outcome, count) = core.deliver(command, now_ms);
+                    receivers = count;
+                    outcome
+                });
+                if let Some(entry) = self.results.iter_mut().find(|entry| entry.id == id) {
+                    entry.receivers = entry.receivers.or(Some(receivers));
+                }
             }
             GatewayMessage::Welcome(_)
             | GatewayMessage::Refused(_)
@@ -74,7 +87,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         // The oldest result goes; one that was sent before one that was not.
         let place = self.results.iter_mut().min_by_key(|entry| (entry.is_due, entry.id));
         if let Some(entry) = place {
-            *entry = CommandEntry { is_due: true, id, outcome, uptime_ms: now_ms };
+            *entry = CommandEntry { is_due: true, id, outcome, uptime_ms: now_ms, receivers: None };
         }
     }
 

@@ -13,7 +13,7 @@ use wasmbed_wire::{
 use crate::arena::Range;
 use crate::console::Line;
 use crate::core_state::{Core, Note, image_offset};
-use crate::guests::{Detail, Guest, parts, plain_report};
+use crate::guests::{Detail, Guest, cut, plain_report};
 use crate::limits;
 use crate::platform::Platform;
 use crate::store::{self, GenerationError};
@@ -44,6 +44,7 @@ pub struct Install {
     /// Part of the arena where the image is also put, where there is room for it beside all else.
     pub range: Option<Range>,
     manifest_bytes: u16,
+    care_bytes: u16,
     image_bytes: u32,
     received_bytes: u32,
     image_crc: u32,
@@ -86,6 +87,7 @@ impl Install {
             generation: 0,
             range: None,
             manifest_bytes: 0,
+            care_bytes: 0,
             image_bytes: 0,
             received_bytes: 0,
             image_crc: 0,
@@ -165,10 +167,25 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             return;
         }
         let result = if self.is_signed(message) {
-            self.take_manifest(message, platform)
+            self.take_manifest(message, false, platform)
         } else {
             Err(GuestReason::SignatureInvalid.into())
         };
+        self.install_manifest_end(result, platform);
+    }
+
+    /// Takes a manifest that nobody signed.
+    #[cfg(feature = "local")]
+    pub fn install_unsigned<P: Platform>(
+        &mut self,
+        message: &InstallMessage<'_>,
+        platform: &mut P,
+    ) {
+        let result = self.take_manifest(message, true, platform);
+        self.install_manifest_end(result, platform);
+    }
+
+    fn install_manifest_end<P: Platform>(&mut self, result: Result<(), Refused>, platform: &mut P) {
         match result {
             Ok(()) => {
                 self.install.phase = Phase::Chunks;
@@ -193,12 +210,13 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn take_manifest<P: Platform>(
         &mut self,
         message: &InstallMessage<'_>,
+        is_local: bool,
         platform: &mut P,
     ) -> Result<(), Refused> {
-        let record = self.provisioning.record().ok_or(GuestReason::SignatureInvalid)?;
         let manifest =
             Manifest::decode(message.manifest).map_err(|_| GuestReason::ManifestMalformed)?;
-        let is_announced = manifest.namespace == record.namespace
+        let own = self.provisioning.record().map(|record| record.namespace);
+        let is_announced = (is_local || own == Some(manifest.namespace))
             && manifest.app_uid == message.app.0
             && manifest.generation == message.generation;
         if !is_announced {
@@ -222,6 +240,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             writer.append(platform.flash(), bytes).map_err(failed)?;
         }
         self.install.manifest_bytes = manifest_bytes;
+        self.install.care_bytes = manifest.grants.arena_bytes() as u16;
         self.install.image_bytes = manifest.image_bytes;
         self.install.digest = Digest(manifest.image_digest);
         self.install.writer = Some(writer);
@@ -268,7 +287,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
         self.install.image_crc = crc32(self.install.image_crc, bytes);
         if let Some(range) = self.install.range {
-            let (image, _) = parts(self.arena, range, self.install.image_bytes);
+            let (image_bytes, care_bytes) = (self.install.image_bytes, self.install.care_bytes);
+            let image = cut(self.arena, range, image_bytes, care_bytes).image;
             let start = self.install.received_bytes as usize;
             if let Some(target) = image.get_mut(start..start + bytes.len()) {
                 target.copy_from_slice(bytes);
@@ -284,7 +304,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn stage_begin(&mut self, head: &[u8]) {
         let Ok(header) = Header::decode(head) else { return };
         if header.image_bytes() == u64::from(self.install.image_bytes) {
-            self.install.range = self.place(&header).ok();
+            self.install.range = self.place(&header, self.install.care_bytes).ok();
         }
     }
 
@@ -318,6 +338,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn replace_guest<P: Platform>(&mut self, index: usize, slot: u8, platform: &mut P) {
         // Two images back is one too many, whatever became of the last one.
         self.drop_previous(index, platform);
+        self.empty_mailbox(index);
         let install = &mut self.install;
         let wanted = self.desired.iter().find(|entry| entry.is_held && entry.app == install.app);
         let is_wanted = wanted.is_none_or(|entry| entry.is_run_wanted);
@@ -335,6 +356,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         guest.image_crc = install.image_crc;
         guest.image_bytes = install.image_bytes;
         guest.manifest_bytes = install.manifest_bytes;
+        guest.care_bytes = install.care_bytes;
         guest.range = install.range.take();
         guest.restart_token = restart_token;
         guest.previous = previous;

@@ -23,7 +23,14 @@ pub const fn generation(index: u8) -> Key {
     Key::new(GENERATION_FIRST + index)
 }
 
+/// First key of the values that guests keep, behind the generation table.
+const VALUE_FIRST: u8 = GENERATION_FIRST + crate::limits::GENERATION_KEYS;
+
+/// Key of one value of a guest.
+pub const fn value(index: u8) -> Key {
+    Key::new(VALUE_FIRST + index)
+}
+
 const _: () = assert!(
-    GENERATION_FIRST as usize + crate::limits::GENERATION_KEYS as usize
-        <= wasmbed_journal::limits::KEYS
+    VALUE_FIRST as usize + crate::limits::VALUES_MAX as usize <= wasmbed_journal::limits::KEYS
 );

@@ -17,13 +17,21 @@ mod install;
 mod keys;
 pub mod limits;
 mod loader;
+#[cfg(feature = "local")]
+mod local;
+mod mail;
 mod outbox;
 mod platform;
 mod queue;
 mod reconcile;
 mod session;
+mod stopping;
 mod store;
+mod values;
 
 pub use device::{Closed, Device, Memory, Next, StartError, Wants};
-pub use platform::{BoardFacts, EntropyError, Platform};
+#[cfg(feature = "local")]
+pub use local::Local;
+pub use platform::{BoardFacts, BusError, EntropyError, Platform};
+pub use wasmbed_image::Capability;
 pub use wasmbed_wire::{FaultRecord, ResetReason, Station};

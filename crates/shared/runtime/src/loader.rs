@@ -2,7 +2,7 @@
 //! instance. The digest was checked when the image came; the flash is inside the device's trust
 //! boundary, so damage is all that a load has to notice. One guest at a time, one piece a step, so that the session goes on meanwhile.
 
-use wasmbed_abi::import_by_number;
+use wasmbed_abi::{STOP_REQUESTED, WASI_FIRST, need_of};
 use wasmbed_engine::Instance;
 use wasmbed_image::{Header, Image, ImageError};
 use wasmbed_journal::{Journal, crc32};
@@ -10,8 +10,9 @@ use wasmbed_wire::{GuestReason, GuestState};
 
 use crate::arena::{self, Range};
 use crate::console::Line;
-use crate::core_state::{Core, image_offset, read_head};
-use crate::guests::{Detail, Grant, Guest, Stage, parts};
+use crate::core_state::{Core, image_offset, read_grants, read_head};
+use crate::guests::{Detail, Guest, Parts, Stage, cut};
+use crate::host::Wait;
 use crate::limits;
 use crate::platform::Platform;
 
@@ -53,11 +54,12 @@ impl From<ImageError> for Refused {
     }
 }
 
-/// Bytes of the arena that a guest takes: image, and what the engine needs beside it.
-fn range_bytes(header: &Header) -> Option<u32> {
+/// Bytes of the arena that a guest takes: image, what it was granted, and what the engine needs
+/// beside it.
+fn range_bytes(header: &Header, care_bytes: u16) -> Option<u32> {
     let image = arena::align(header.image_bytes())?;
     let working = arena::align(header.arena_bytes())?;
-    image.checked_add(working)
+    image.checked_add(working)?.checked_add(care_bytes.into())
 }
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
@@ -65,10 +67,10 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     ///
     /// # Errors
     /// What is needed and what is there, in bytes.
-    pub fn place(&self, header: &Header) -> Result<Range, Detail> {
+    pub fn place(&self, header: &Header, care_bytes: u16) -> Result<Range, Detail> {
         let size = |needed_bytes, available_bytes| Detail::Size { needed_bytes, available_bytes };
         let capacity = self.arena.len() as u32;
-        let needed = range_bytes(header);
+        let needed = range_bytes(header, care_bytes);
         let needed = needed.ok_or(size(u32::MAX, capacity))?;
         arena::place(capacity, self.ranges(), needed).map_err(|hole| {
             let available = if needed > capacity { capacity } else { hole };
@@ -93,7 +95,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
         let stage = Some(guest.stage);
         let result = match stage {
-            Some(Stage::Loaded) => self.instantiate(index, now_ms),
+            Some(Stage::Loaded) => self.instantiate(index, now_ms, platform),
             _ => self.load_piece(index, platform),
         };
         if let Err(refused) = result {
@@ -123,7 +125,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let failed = |_| Refused::new(GuestReason::StorageFailed);
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
-        let (image, _) = parts(self.arena, range, guest.image_bytes);
+        let Parts { image, .. } = cut(self.arena, range, guest.image_bytes, guest.care_bytes);
         let offset = self.loader.offset as usize;
         let rest = image.get_mut(offset..).unwrap_or_default();
         let bytes = rest.len().min(limits::LOAD_PIECE_BYTES);
@@ -149,7 +151,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let failed = |_| Refused::new(GuestReason::StorageFailed);
         let Some(guest) = self.guests.get(index) else { return Ok(()) };
         let (slot, manifest_bytes) = (guest.slot, guest.manifest_bytes);
-        let image_bytes = guest.image_bytes;
+        let (image_bytes, care_bytes) = (guest.image_bytes, guest.care_bytes);
         let mut head = [0; Header::BYTES];
         let from = image_offset(manifest_bytes);
         Journal::image_read(platform.flash(), slot, from, &mut head).map_err(failed)?;
@@ -158,7 +160,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             return Err(Refused::new(GuestReason::ImageMalformed));
         }
         let range = self
-            .place(&header)
+            .place(&header, care_bytes)
             .map_err(|detail| Refused { reason: GuestReason::ArenaTooSmall, detail })?;
         if let Some(guest) = self.guests.get_mut(index) {
             guest.range = Some(range);
@@ -169,14 +171,26 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     /// Makes the image in the arena an instance, after what the manifest grants was checked.
     #[inline(never)]
-    fn instantiate(&mut self, index: usize, now_ms: u64) -> Result<(), Refused> {
+    fn instantiate<P: Platform>(
+        &mut self,
+        index: usize,
+        now_ms: u64,
+        platform: &mut P,
+    ) -> Result<(), Refused> {
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
-        let (image, working) = parts(self.arena, range, guest.image_bytes);
-        check_imports(&Image::parse(image)?, &guest.grant)?;
+        let Parts { image, care, working } =
+            cut(self.arena, range, guest.image_bytes, guest.care_bytes);
+        // Rates go on counting through restarts.
+        if !guest.has_care && !read_grants(platform, guest, care) {
+            return Err(Refused::new(GuestReason::StorageFailed));
+        }
+        guest.has_care = true;
+        guest.learns_stop = check_imports::<P>(&Image::parse(image)?, guest)?;
         let instance = Instance::load(image, working)
             .map_err(|_| Refused::new(GuestReason::ImageMalformed))?;
         guest.instance = Some(instance);
+        guest.wait = Wait::NONE;
         guest.stage = Stage::Ready;
         guest.has_run = false;
         guest.fuel_used = 0;
@@ -208,13 +222,19 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     }
 }
 
-/// Each import must exist here and be granted.
-fn check_imports(image: &Image<'_>, grant: &Grant) -> Result<(), Refused> {
+/// Each import must exist here and be granted. Answers whether the guest can learn that it shall
+/// end.
+fn check_imports<P: Platform>(image: &Image<'_>, guest: &Guest) -> Result<bool, Refused> {
+    let mut learns_stop = false;
     for index in 0..image.header.imports {
-        let import = image.import(index).and_then(import_by_number);
-        if !import.is_some_and(|import| grant.allows(import.capability)) {
-            return Err(Refused::new(GuestReason::ImportRefused));
+        let refused = Refused::new(GuestReason::ImportRefused);
+        let Some(number) = image.import(index) else { return Err(refused) };
+        let is_linked = P::HAS_WASI || number < WASI_FIRST;
+        let capabilities = guest.capabilities & P::CAPABILITIES;
+        if !is_linked || !need_of(number).is_some_and(|need| need.is_met_by(capabilities)) {
+            return Err(refused);
         }
+        learns_stop |= number == STOP_REQUESTED;
     }
-    Ok(())
+    Ok(learns_stop)
 }

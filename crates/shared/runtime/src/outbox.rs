@@ -2,8 +2,8 @@
 //! states, heartbeat, install requests, telemetry, logs. Encodes one frame at a time.
 
 use wasmbed_wire::{
-    CommandResult, DeviceMessage, EncodeError, GuestCounters, GuestState, Heartbeat, Log, Seq,
-    Telemetry, encode_frame,
+    CommandResult, DeviceMessage, EncodeError, GuestCounters, GuestState, Heartbeat, Log, Message,
+    Seq, Telemetry, encode_frame,
 };
 
 use crate::core_state::{CommandEntry, Core};
@@ -68,8 +68,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn next_result(&mut self, target: &mut [u8]) -> Option<usize> {
         let entry = self.results.iter_mut().filter(|e| e.is_due).min_by_key(|e| e.id)?;
         entry.is_due = false;
-        let CommandEntry { id, outcome, uptime_ms, .. } = *entry;
-        let result = CommandResult { id, outcome, uptime_ms, receivers: None };
+        let CommandEntry { id, outcome, uptime_ms, receivers, .. } = *entry;
+        let result = CommandResult { id, outcome, uptime_ms, receivers };
         frame(&DeviceMessage::CommandResult(result), target).ok()
     }
 
@@ -77,7 +77,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn next_report(&mut self, target: &mut [u8]) -> Option<usize> {
         if let Some(guest) = self.guests.iter_mut().find(|g| g.is_held && g.is_report_due) {
             guest.is_report_due = false;
-            let report = guest.report();
+            let report = guest.report(self.now_ms);
             if guest.state == GuestState::Removed {
                 *guest = Guest::EMPTY;
             }
@@ -94,6 +94,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
     #[inline(never)]
     fn next_queued(&mut self, target: &mut [u8]) -> Sent {
+        if !self.takes_messages {
+            self.drop_messages_to_gateway();
+        }
         let Some(record) = self.queue.next() else { return Sent::Nothing };
         let (app, sequence, uptime_ms) = (record.app, record.sequence, record.uptime_ms);
         let result = match (record.kind, core::str::from_utf8(record.payload)) {
@@ -102,11 +105,21 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 let sample = Telemetry { app, sequence, uptime_ms, topic, value };
                 frame(&DeviceMessage::Telemetry(sample), target)
             }
+            (Kind::Message, _) => {
+                let (topic, payload) = record.message();
+                let topic = core::str::from_utf8(topic).unwrap_or_default();
+                let message = Message { app, sequence, uptime_ms, topic, payload };
+                frame(&DeviceMessage::Message(message), target)
+            }
             (_, _) => {
                 let log = Log { app, sequence, uptime_ms, text: record.payload };
                 frame(&DeviceMessage::Log(log), target)
             }
         };
+        if record.kind == Kind::Message && result.is_err() {
+            // Longer than the buffer for outgoing frames, which a small board has.
+            self.queue.count_lost_message();
+        }
         self.queue.drop_next();
         sent(result)
     }
@@ -121,6 +134,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     ) -> usize {
         self.counters.logs_dropped = self.queue.logs_dropped;
         self.counters.telemetry_dropped = self.queue.telemetry_dropped;
+        self.counters.messages_dropped = Some(self.queue.messages_dropped);
         self.counters.arena_used_bytes = self.arena_used_bytes();
         self.counters.slots_free = self.slots_free();
         self.counters.stack_high_water_bytes = platform.stack_high_water_bytes();
@@ -161,7 +175,8 @@ const NO_GUEST: GuestCounters = GuestCounters {
     restarts: 0,
 };
 
-fn counters_of(guest: &Guest) -> GuestCounters {
+/// What a guest counted.
+pub fn counters_of(guest: &Guest) -> GuestCounters {
     GuestCounters {
         app: guest.app,
         fuel: guest.fuel_used,

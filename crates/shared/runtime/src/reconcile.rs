@@ -1,6 +1,7 @@
 //! Brings the guests to what the gateway wants: level-triggered, so it can run at any time and
 //! nothing is lost when a message is.
 
+use wasmbed_image::Capability;
 use wasmbed_wire::{AppId, DesiredState, GuestReason, GuestState};
 
 use crate::console::Line;
@@ -8,7 +9,8 @@ use crate::core_state::{Core, Desired};
 use crate::guests::{Detail, Guest, Stage};
 use crate::install::Phase;
 use crate::limits;
-use crate::platform::Platform;
+use crate::platform::{Platform, has};
+use crate::values;
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Takes a new set of wanted applications.
@@ -149,17 +151,22 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let Some(guest) = self.guests.get_mut(index) else { return };
         let slot = guest.slot;
         guest.is_wanted = false;
-        guest.unload();
-        guest.set_state(GuestState::Stopped, GuestReason::None, Detail::None);
         self.keep_wanted(slot, false, platform);
-        self.drop_previous(index, platform);
-        self.retry_refused();
+        if !self.ask_to_stop(index) {
+            self.finish_stop(index, GuestReason::None, platform);
+        }
     }
 
     /// Starts a guest anew, with its memory as at first.
     pub fn restart_guest(&mut self, index: usize) {
+        if let Some(guest) = self.guests.get_mut(index) {
+            guest.failures = 0;
+        }
+        if self.ask_to_stop(index) {
+            return;
+        }
+        self.empty_mailbox(index);
         let Some(guest) = self.guests.get_mut(index) else { return };
-        guest.failures = 0;
         guest.is_report_due = true;
         guest.request_start();
     }
@@ -167,9 +174,17 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Forgets a guest and its images.
     #[inline(never)]
     pub fn remove_guest<P: Platform>(&mut self, index: usize, platform: &mut P) {
+        if let Some(guest) = self.guests.get_mut(index) {
+            guest.is_wanted = false;
+        }
+        // While it may still end by itself, this is called again and again.
+        if self.ask_to_stop(index) {
+            return;
+        }
+        self.empty_mailbox(index);
         self.drop_previous(index, platform);
         let Some(guest) = self.guests.get_mut(index) else { return };
-        let slot = guest.slot;
+        let (slot, app) = (guest.slot, guest.app);
         guest.unload();
         Line::new("removed ").id(&guest.app.0).show(platform);
         if self.drop_slot(slot, platform).is_err() {
@@ -180,11 +195,15 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if let Some(guest) = self.guests.get_mut(index) {
             guest.set_state(GuestState::Removed, GuestReason::None, Detail::None);
         }
+        // What could not be forgotten stays without harm: the same application finds it again.
+        if has::<P>(Capability::Storage) {
+            let _ = values::forget(&mut self.journal, platform, app);
+        }
         self.retry_refused();
     }
 
     /// Memory or a place became free: what did not fit is tried again.
-    fn retry_refused(&mut self) {
+    pub fn retry_refused(&mut self) {
         for guest in &mut self.guests {
             let is_starved = guest.is_held
                 && guest.state == GuestState::Refused

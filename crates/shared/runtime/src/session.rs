@@ -2,7 +2,9 @@
 //! session do is in [`crate::inbox`] and [`crate::outbox`].
 
 use wasmbed_tls::{Client, Config, State};
-use wasmbed_wire::{ALPN_512, DeviceMessage, Enroll, GatewayMessage, Hello, MINOR, Welcome};
+use wasmbed_wire::{
+    ALPN_512, DeviceMessage, Enroll, GatewayMessage, Hello, MINOR, MINOR_MESSAGES, Welcome,
+};
 use zeroize::Zeroize;
 
 use crate::console::Line;
@@ -352,7 +354,8 @@ impl Session {
     ) {
         match effect {
             Effect::Nothing => {}
-            Effect::Welcome { epoch, unix_ms, heartbeat_ms } => {
+            Effect::Welcome { epoch, unix_ms, heartbeat_ms, takes_messages } => {
+                core.takes_messages = takes_messages;
                 self.welcome(epoch, unix_ms, heartbeat_ms, core, now_ms, platform);
             }
             Effect::Enroll => {
@@ -388,6 +391,7 @@ impl Session {
             return;
         }
         self.told = Some((unix_ms, now_ms));
+        core.told = self.told;
         self.heartbeat_ms = heartbeat_ms.clamp(limits::HEARTBEAT_MS_MIN, limits::HEARTBEAT_MS_MAX);
         self.heartbeat_at_ms = now_ms;
         self.enter(Phase::Ready, now_ms);
@@ -477,7 +481,7 @@ impl Session {
 /// What a message does to the session, free of the buffer it lay in.
 enum Effect {
     Nothing,
-    Welcome { epoch: u64, unix_ms: u64, heartbeat_ms: u32 },
+    Welcome { epoch: u64, unix_ms: u64, heartbeat_ms: u32, takes_messages: bool },
     Enroll,
     Refused { reason: wasmbed_wire::RefusedReason, retry_ms: u32 },
     Malformed,
@@ -491,8 +495,13 @@ impl Effect {
             }
             (
                 Phase::Hello | Phase::Enrolling,
-                GatewayMessage::Welcome(Welcome { epoch, unix_ms, heartbeat_ms, .. }),
-            ) => Self::Welcome { epoch: *epoch, unix_ms: *unix_ms, heartbeat_ms: *heartbeat_ms },
+                GatewayMessage::Welcome(Welcome { epoch, unix_ms, heartbeat_ms, minor, .. }),
+            ) => Self::Welcome {
+                epoch: *epoch,
+                unix_ms: *unix_ms,
+                heartbeat_ms: *heartbeat_ms,
+                takes_messages: *minor >= MINOR_MESSAGES,
+            },
             (Phase::Hello, GatewayMessage::EnrollRequired(_)) => Self::Enroll,
             (_, GatewayMessage::Welcome(_) | GatewayMessage::EnrollRequired(_)) => Self::Malformed,
             (Phase::Ready, _) => Self::Nothing,

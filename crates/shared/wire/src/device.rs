@@ -204,7 +204,7 @@ pub struct StateReport {
     /// For a trap: index of the function in the WebAssembly module.
     #[n(6)]
     pub function: Option<u32>,
-    /// For a trap: byte offset in the code section of the image.
+    /// For a trap: byte offset in the lowered code of that function.
     #[n(7)]
     pub offset: Option<u32>,
     /// For a refusal by size: what was needed, in bytes.

@@ -125,7 +125,7 @@ fn parts_that_are_each_within_their_bound_may_be_too_long_together() {
     let longest = "n".repeat(NAME_BYTES_MAX);
     let grants = [&[0x23, 29][..], &[b'x'; 29], &[0x23, 30], &[b'x'; 30], &[0x23, 31], &[b'x'; 31]];
     let grants = grants.concat();
-    assert!(grants.len() <= GRANTS_BYTES_MAX && STORAGE_BYTES_MAX == 1024);
+    assert!(grants.len() <= GRANTS_BYTES_MAX && STORAGE_BYTES_MAX == 768);
     let full = Manifest {
         namespace: &longest,
         app_name: &longest,
