@@ -115,6 +115,10 @@ int32_t wasmbed_button_wait(uint32_t mask, uint32_t timeout_ms);
 WASMBED_IMPORT("i2c_transfer")
 int32_t wasmbed_i2c_transfer(uint32_t address, const void *output, size_t output_bytes, void *input, size_t input_bytes);
 
+/* Serial lines that the board has for guests. Capability: uart. */
+WASMBED_IMPORT("uart_count")
+int32_t wasmbed_uart_count(void);
+
 /* Sends bytes over a serial line. Answers how many were taken. Capability: uart. */
 WASMBED_IMPORT("uart_write")
 int32_t wasmbed_uart_write(uint32_t index, const void *bytes, size_t bytes_count);

@@ -35,6 +35,7 @@ imports! { "wasmbed" {
     fn button_read(index: u32) -> i32;
     fn button_wait(mask: u32, timeout_ms: u32) -> i32;
     fn i2c_transfer(address: u32, output: *const u8, output_bytes: usize, input: *mut u8, input_bytes: usize) -> i32;
+    fn uart_count() -> i32;
     fn uart_write(index: u32, bytes: *const u8, bytes_count: usize) -> i32;
     fn uart_read(index: u32, buffer: *mut u8, buffer_bytes: usize, timeout_ms: u32) -> i32;
     fn stop_requested() -> i32;

@@ -15,6 +15,12 @@ impl Uart {
         Uart { index }
     }
 
+    /// Serial lines that the board has for guests.
+    pub fn count() -> u32 {
+        // SAFETY: the call takes nothing and gives a number.
+        count(unsafe { imports::uart_count() }).unwrap_or(0)
+    }
+
     /// Sends bytes; answers how many were taken, which may be fewer than all.
     ///
     /// # Errors

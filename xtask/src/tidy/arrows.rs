@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("crds", &["model", "wire", "image"]),
     ("pki", &["curve", "image", "model"]),
     ("compiler", &["abi", "catalog", "engine", "image"]),
-    ("workshop", &["abi", "catalog", "compiler", "image"]),
+    ("workshop", &["abi", "catalog", "compiler", "image", "journal", "runtime", "wire"]),
     ("controllers", &["abi", "catalog", "compiler", "crds", "image", "model", "pki", "wire"]),
     ("gateway", &["crds", "image", "model", "pki", "wire"]),
     ("apiserver", &[]),

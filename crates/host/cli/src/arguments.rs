@@ -58,6 +58,8 @@ pub enum Command {
     New(New),
     /// Build a guest, and say what it needs and which boards it fits.
     Build(Build),
+    /// Run guests on this machine, by the same runtime as on boards.
+    Run(Run),
     /// Look into WebAssembly modules and prepared images.
     Image(Image),
     /// Run the whole platform on this machine.
@@ -261,6 +263,53 @@ pub struct Build {
     /// Stack of a C guest; Rust's stands in the project's .cargo/config.toml.
     #[arg(long, default_value_t = 1024, value_name = "BYTES")]
     pub stack: u32,
+}
+
+#[derive(Args)]
+pub struct Run {
+    /// Modules, or folders of projects, which are built first; the project here if none is given.
+    #[arg(value_name = "FILE|FOLDER")]
+    pub guests: Vec<PathBuf>,
+    /// Run here, without a device. Devices run what `wasmbed apply` gives them.
+    #[arg(long)]
+    pub local: bool,
+    /// What guests may do, as an Application would grant it: log, led:0, telemetry:room/. Without
+    /// any, what the app.yaml beside a module grants.
+    #[arg(short, long = "grant", value_name = "GRANT")]
+    pub grants: Vec<String>,
+    /// Board whose RAM and pins there are.
+    #[arg(long, default_value = "mps2-an385", value_name = "NAME")]
+    pub board: String,
+    /// When the run is over, such as 10s; else when all guests have ended, or at Ctrl-C.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub run_for: Option<String>,
+    /// WebAssembly operators after which a guest traps.
+    #[arg(long, value_name = "OPERATORS")]
+    pub fuel: Option<u64>,
+    /// How often a circle of calls may go round; 0 refuses modules with one.
+    #[arg(long, default_value_t = 0, value_name = "ROUNDS")]
+    pub recursion_depth: u32,
+    /// Argument of the guests; may be given more than once.
+    #[arg(long = "arg", value_name = "TEXT")]
+    pub args: Vec<String>,
+    /// Environment variable of the guests; may be given more than once.
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// File that keeps what guests store; else it is gone with the run.
+    #[arg(long, value_name = "FILE")]
+    pub flash: Option<PathBuf>,
+    /// A sensor on the I2C bus.
+    #[arg(long = "sensor", value_name = "tmp105@ADDRESS=DEGREES")]
+    pub sensors: Vec<String>,
+    /// Press a button so long after the start.
+    #[arg(long = "press", value_name = "BUTTON@TIME")]
+    pub presses: Vec<String>,
+    /// Give a message so long after the start, as if from the cloud.
+    #[arg(long = "message", value_name = "TOPIC=PAYLOAD@TIME")]
+    pub messages: Vec<String>,
+    /// Bytes that come in over serial line 0 so long after the start.
+    #[arg(long = "uart", value_name = "TEXT@TIME")]
+    pub typed: Vec<String>,
 }
 
 #[derive(Args)]

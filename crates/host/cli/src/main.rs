@@ -19,6 +19,7 @@ mod operate;
 mod output;
 mod platform;
 mod provision;
+mod run;
 mod table;
 mod version;
 mod wait;
@@ -65,6 +66,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Counters(target) => operate::counters(&scope, &target).await,
         Command::New(new) => new::run(&new),
         Command::Build(build) => build::run(&build),
+        Command::Run(run) => run::run(&run).await,
         Command::Image(image) => image::run(&image),
         Command::Up(up) => platform::up::run(&scope, &up).await,
         Command::Serve(serve) => platform::serve::run(&scope, &serve).await,

@@ -17,12 +17,16 @@ pub struct BuildOptions {
     pub target_folder: Option<PathBuf>,
     /// Where the module goes; else beside the sources.
     pub output: Option<PathBuf>,
+    /// Whether Rust's libraries that were built from sources are taken even where the toolchain has
+    /// its own.
+    pub from_source: bool,
 }
 
 impl Default for BuildOptions {
     /// The stack suits boards with 8 KB of RAM.
     fn default() -> Self {
-        BuildOptions { stack_bytes: 1024, target_folder: None, output: None }
+        let from_source = std::env::var_os("WASMBED_FROM_SOURCE").is_some();
+        BuildOptions { stack_bytes: 1024, target_folder: None, output: None, from_source }
     }
 }
 
@@ -58,7 +62,7 @@ fn build_rust(
     target: &str,
     options: &BuildOptions,
 ) -> Result<PathBuf, WorkshopError> {
-    let mut cargo = toolchain::cargo(target)?;
+    let mut cargo = toolchain::cargo(target, options.from_source)?;
     cargo
         .current_dir(&project.folder)
         .args(["build", "--release", "--package", &project.name, "--target", target])

@@ -69,6 +69,28 @@ pub enum WorkshopError {
          cannot be known; rewrite it as a loop, or look at it with --recursion-depth N"
     )]
     Recursion { function: u32, name: String },
+    /// Some of what the guest imports was not granted.
+    #[error(
+        "the guest needs {list}: grant them with {flags}",
+        list = needed.join(", "),
+        flags = needed.iter().map(|name| format!("--grant {name}")).collect::<Vec<_>>().join(" ")
+    )]
+    NotGranted { needed: Vec<&'static str> },
+    /// A grant is not one.
+    #[error("{0}")]
+    Grant(String),
+    /// Something on the command line has another form.
+    #[error("{text:?} is not {form}")]
+    Argument { text: String, form: &'static str },
+    /// Name, grants, arguments and environment together are too much.
+    #[error("name, grants, arguments and environment together do not fit a manifest: {0:?}")]
+    Manifest(wasmbed_image::EncodeError),
+    /// The local device did not start.
+    #[error("the local device did not start: {0:?}; is the flash file another program's?")]
+    Start(wasmbed_runtime::StartError),
+    /// The local device did not take a guest.
+    #[error("{name} was not taken: {reason}")]
+    NotInstalled { name: String, reason: &'static str },
     /// The image cannot be read.
     #[error("not a sound image: {0:?}")]
     Image(ImageError),

@@ -54,19 +54,19 @@ fn has_libraries(sysroot: &Path, target: &str) -> bool {
 }
 
 /// A `cargo` command line that builds for `target`: with the toolchain's libraries, or with those
-/// that were built from sources. `WASMBED_FROM_SOURCE` asks for the latter.
+/// that were built from sources, which `from_source` asks for.
 ///
 /// # Errors
 /// [`WorkshopError::TargetMissing`] if there are none.
-pub fn cargo(target: &str) -> Result<Command, WorkshopError> {
+pub fn cargo(target: &str, from_source: bool) -> Result<Command, WorkshopError> {
     let own = rust_sysroot()?;
     let mut command = Command::new("cargo");
-    if std::env::var_os("WASMBED_FROM_SOURCE").is_none() && has_libraries(&own, target) {
+    if !from_source && has_libraries(&own, target) {
         return Ok(command);
     }
     match built_sysroot().filter(|sysroot| has_libraries(sysroot, target)) {
         Some(sysroot) => {
-            let name = target.to_uppercase().replace('-', "_");
+            let name = target.to_uppercase().replace(['-', '.'], "_");
             let flags = format!("--sysroot {}", sysroot.display());
             command.env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), flags);
             Ok(command)

@@ -1,0 +1,173 @@
+//! `wasmbed run --local`: guests on this machine, what they do as lines, and an exit code.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use wasmbed_catalog::BOARDS;
+use wasmbed_wire::{GuestReason, GuestState};
+use wasmbed_workshop::{
+    ApplicationFile, BuildOptions, Ending, Event, Input, LocalGuest, LocalOptions, Project, Sensor,
+    build, duration, read,
+};
+
+use crate::arguments::Run;
+
+/// Exit code of a run with a trap: what a shell makes of an abort.
+const TRAPPED: u8 = 134;
+
+/// Exit code of a run in which a guest was refused or killed.
+const FAILED: u8 = 1;
+
+/// Runs the guests until they end, the time is over, or Ctrl-C.
+pub async fn run(run: &Run) -> Result<ExitCode> {
+    if !run.local {
+        bail!(
+            "`wasmbed run` runs guests on this machine only: add --local. \
+             To run one on devices: `wasmbed apply -f app.yaml`"
+        );
+    }
+    let guests = guests(run)?;
+    let options = options(run)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            asked.store(true, Ordering::Relaxed);
+        }
+    });
+    let names: Vec<String> = guests.iter().map(|guest| guest.name.clone()).collect();
+    let work = tokio::task::spawn_blocking(move || {
+        let reader_left = AtomicBool::new(false);
+        let mut show = |event: &Event| {
+            let line = line(&names, event);
+            if writeln!(std::io::stdout(), "{line}").is_err() {
+                // Whoever read it has seen enough.
+                reader_left.store(true, Ordering::Relaxed);
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        wasmbed_workshop::run(&guests, &options, &stop, &mut show)
+    });
+    let endings = work.await.context("the run broke off")??;
+    for ending in &endings {
+        eprintln!("{}", end_line(ending));
+    }
+    Ok(ExitCode::from(endings.iter().map(exit_code).find(|code| *code != 0).unwrap_or(0)))
+}
+
+fn guests(run: &Run) -> Result<Vec<LocalGuest>> {
+    let here = [std::path::PathBuf::from(".")];
+    let paths = if run.guests.is_empty() { &here[..] } else { &run.guests };
+    paths.iter().map(|path| guest(path, &run.grants)).collect()
+}
+
+fn guest(path: &Path, grants: &[String]) -> Result<LocalGuest> {
+    let (name, module, manifest) = if path.is_dir() {
+        let project = Project::open(path)?;
+        let built = build(&project, &BuildOptions::default())?;
+        (project.name.clone(), built.module, project.application_path())
+    } else {
+        let name = path.file_stem().context("a module needs a name")?.to_string_lossy();
+        (name.into_owned(), read(path)?, path.with_file_name("app.yaml"))
+    };
+    let mut grants = grants.to_vec();
+    if grants.is_empty() && manifest.is_file() {
+        grants = ApplicationFile::read(&manifest)?.capabilities;
+        eprintln!("{name}: granted by {}: {}", manifest.display(), grants.join(", "));
+    }
+    Ok(LocalGuest { name, module, grants })
+}
+
+fn options(run: &Run) -> Result<LocalOptions> {
+    let Some(board) = wasmbed_catalog::board(&run.board) else {
+        let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
+        bail!("no board {:?}; there are: {}", run.board, names.join(", "));
+    };
+    let run_for = run.run_for.as_deref().map(|text| {
+        duration(text).with_context(|| format!("{text:?} is no duration such as 500ms, 10s or 2m"))
+    });
+    let mut inputs = Vec::new();
+    for text in &run.presses {
+        inputs.push(Input::parse_press(text)?);
+    }
+    for text in &run.messages {
+        inputs.push(Input::parse_message(text)?);
+    }
+    for text in &run.typed {
+        inputs.push(Input::parse_uart(text)?);
+    }
+    let sensors: Result<Vec<Sensor>, _> =
+        run.sensors.iter().map(|text| Sensor::parse(text)).collect();
+    Ok(LocalOptions {
+        board,
+        fuel: run.fuel,
+        recursion_depth: run.recursion_depth,
+        args: run.args.clone(),
+        env: run.env.clone(),
+        run_for: run_for.transpose()?,
+        flash: run.flash.clone(),
+        sensors: sensors?,
+        inputs,
+    })
+}
+
+/// What is shown: a log line as it is, everything else in brackets. With several guests, whose.
+fn line(names: &[String], event: &Event) -> String {
+    let whose = |guest: &usize| match (names.len(), names.get(*guest)) {
+        (0 | 1, _) | (_, None) => String::new(),
+        (_, Some(name)) => format!("{name}: "),
+    };
+    match event {
+        Event::Log { guest, text } => format!("{}{text}", whose(guest)),
+        Event::Telemetry { guest, topic, value } => {
+            format!("{}[telemetry {topic} {value}]", whose(guest))
+        }
+        Event::Message { guest, topic, payload } => {
+            let text = String::from_utf8_lossy(payload);
+            format!("{}[message {topic} {text:?}]", whose(guest))
+        }
+        Event::Led { index, is_on } => {
+            format!("[led {index} {}]", if *is_on { "on" } else { "off" })
+        }
+        Event::Uart { index, bytes } => {
+            format!("[uart {index} {:?}]", String::from_utf8_lossy(bytes))
+        }
+        Event::Delivered { topic, is_taken: true } => format!("[given {topic}]"),
+        Event::Delivered { topic, is_taken: false } => format!("[nobody took {topic}]"),
+        Event::Lost { lines, samples, messages } => format!(
+            "[lost so far: {lines} log lines, {samples} telemetry values, {messages} messages]"
+        ),
+    }
+}
+
+fn end_line(ending: &Ending) -> String {
+    let Ending { name, fuel, host_calls, .. } = ending;
+    let mut text = format!("{name}: {}", ending.state.name());
+    if ending.reason != GuestReason::None {
+        text += &format!(", {}", ending.reason.name());
+    }
+    if let Some(code) = ending.exit_code {
+        text += &format!(", exit code {code}");
+    }
+    if let Some(place) = &ending.place {
+        text += &format!(", {place}");
+    }
+    if let Some((needed, available)) = ending.sizes {
+        text += &format!(", needs {needed} bytes of RAM, {available} are available");
+    }
+    text + &format!(" ({fuel} operators, {host_calls} calls)")
+}
+
+fn exit_code(ending: &Ending) -> u8 {
+    let is_trap = ending.reason.name().starts_with("Trap");
+    match (ending.state, ending.exit_code) {
+        (GuestState::Finished | GuestState::Failed, Some(code)) => code as u8,
+        (GuestState::Failed, None) if is_trap => TRAPPED,
+        (GuestState::Failed | GuestState::Refused, None) => FAILED,
+        _ => 0,
+    }
+}
