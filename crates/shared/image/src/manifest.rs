@@ -6,8 +6,7 @@ use crate::grants::{GrantError, Grants};
 use crate::limits::{
     CONFIG_BYTES_MAX, MANIFEST_BYTES_MAX, NAME_BYTES_MAX, SIGNED_MESSAGE_BYTES_MAX,
 };
-use minicbor::encode::write::Cursor;
-use minicbor::{Decoder, Encoder};
+use wasmbed_cbor::{Reader, Value, Writer};
 
 /// Separates the signatures over manifests from every other use of the signer's key.
 pub const SIGNED_PREFIX: &[u8] = b"wasmbed image manifest v1\0";
@@ -16,7 +15,7 @@ pub const SIGNED_PREFIX: &[u8] = b"wasmbed image manifest v1\0";
 const LAYOUT: u8 = 2;
 
 /// Elements of the encoded array.
-const ELEMENTS: u64 = 15;
+const ELEMENTS: usize = 15;
 
 /// What is signed about an image: who it is for, which bytes it is, and what it may do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -138,37 +137,28 @@ impl<'a> Manifest<'a> {
             return Err(EncodeError::Config { config_bytes });
         }
         let target_bytes = target.len();
-        let mut encoder = Encoder::new(Cursor::new(target));
-        match self.encode_values(&mut encoder) {
-            Ok(()) => Ok(encoder.writer().position()),
-            Err(_) => Err(EncodeError::TargetTooSmall { target_bytes }),
-        }
+        let mut writer = Writer::new(target);
+        self.write_values(&mut writer);
+        writer.finish().map(<[u8]>::len).ok_or(EncodeError::TargetTooSmall { target_bytes })
     }
 
-    fn encode_values(
-        &self,
-        encoder: &mut Encoder<Cursor<&mut [u8]>>,
-    ) -> Result<(), minicbor::encode::Error<minicbor::encode::write::EndOfSlice>> {
-        encoder
-            .array(ELEMENTS)?
-            .u8(LAYOUT)?
-            .str(self.namespace)?
-            .str(self.app_name)?
-            .bytes(&self.app_uid)?
-            .u64(self.generation)?
-            .bytes(&self.image_digest)?
-            .u32(self.image_bytes)?
-            .bytes(self.grants.bytes())?
-            .bytes(self.config.args)?
-            .bytes(self.config.environ)?
-            .u32(self.limits.memory_bytes)?
-            .u32(self.limits.stack_bytes)?;
-        match self.limits.fuel {
-            Some(fuel) => encoder.u64(fuel)?,
-            None => encoder.null()?,
-        };
-        encoder.u8(self.restart_policy as u8)?.i16(self.priority)?;
-        Ok(())
+    fn write_values(&self, writer: &mut Writer<'_>) {
+        writer.array(ELEMENTS);
+        LAYOUT.write(writer);
+        self.namespace.write(writer);
+        self.app_name.write(writer);
+        self.app_uid.write(writer);
+        self.generation.write(writer);
+        self.image_digest.write(writer);
+        self.image_bytes.write(writer);
+        self.grants.bytes().write(writer);
+        self.config.args.write(writer);
+        self.config.environ.write(writer);
+        self.limits.memory_bytes.write(writer);
+        self.limits.stack_bytes.write(writer);
+        self.limits.fuel.write(writer);
+        (self.restart_policy as u8).write(writer);
+        i32::from(self.priority).write(writer);
     }
 
     /// Reads a manifest that fills `bytes`.
@@ -179,73 +169,59 @@ impl<'a> Manifest<'a> {
         if bytes.len() > MANIFEST_BYTES_MAX {
             return Err(DecodeError::TooLong { manifest_bytes: bytes.len() });
         }
-        let mut decoder = Decoder::new(bytes);
-        let manifest = Self::decode_values(&mut decoder)?;
-        match bytes.len().saturating_sub(decoder.position()) {
+        let mut reader = Reader::new(bytes);
+        let manifest = Self::read_values(&mut reader)?;
+        match reader.rest().len() {
             0 => Ok(manifest),
             trailing_bytes => Err(DecodeError::Trailing { trailing_bytes }),
         }
     }
 
-    fn decode_values(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        if decoder.array()? != Some(ELEMENTS) {
+    fn read_values(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if reader.array() != Some(ELEMENTS) {
             return Err(DecodeError::Malformed);
         }
-        match decoder.u8()? {
+        match value(reader)? {
             LAYOUT => {}
             layout => return Err(DecodeError::Layout { layout }),
         }
         let manifest = Manifest {
-            namespace: bounded_text(decoder, NAME_BYTES_MAX)?,
-            app_name: bounded_text(decoder, NAME_BYTES_MAX)?,
-            app_uid: byte_array(decoder)?,
-            generation: decoder.u64()?,
-            image_digest: byte_array(decoder)?,
-            image_bytes: decoder.u32()?,
-            grants: Grants::decode(decoder.bytes()?).map_err(DecodeError::Grants)?,
-            config: Config { args: decoder.bytes()?, environ: decoder.bytes()? },
+            namespace: name(reader)?,
+            app_name: name(reader)?,
+            app_uid: value(reader)?,
+            generation: value(reader)?,
+            image_digest: value(reader)?,
+            image_bytes: value(reader)?,
+            grants: Grants::decode(value(reader)?).map_err(DecodeError::Grants)?,
+            config: Config { args: value(reader)?, environ: value(reader)? },
             limits: Limits {
-                memory_bytes: decoder.u32()?,
-                stack_bytes: decoder.u32()?,
-                fuel: match decoder.datatype()? {
-                    minicbor::data::Type::Null => {
-                        decoder.null()?;
-                        None
-                    }
-                    _ => Some(decoder.u64()?),
-                },
+                memory_bytes: value(reader)?,
+                stack_bytes: value(reader)?,
+                fuel: value(reader)?,
             },
-            restart_policy: match decoder.u8()? {
-                0 => RestartPolicy::Always,
+            restart_policy: match value(reader)? {
+                0_u8 => RestartPolicy::Always,
                 1 => RestartPolicy::OnFailure,
                 2 => RestartPolicy::Never,
                 value => return Err(DecodeError::Unknown { value: value.into() }),
             },
-            priority: decoder.i16()?,
+            priority: value::<i32>(reader)?.try_into().map_err(|_| DecodeError::Malformed)?,
         };
         if manifest.config.is_sound() { Ok(manifest) } else { Err(DecodeError::Malformed) }
     }
 }
 
-impl From<minicbor::decode::Error> for DecodeError {
-    fn from(_: minicbor::decode::Error) -> Self {
-        DecodeError::Malformed
-    }
+fn value<'a, T: Value<'a>>(reader: &mut Reader<'a>) -> Result<T, DecodeError> {
+    T::read(reader).ok_or(DecodeError::Malformed)
 }
 
-fn bounded_text<'a>(
-    decoder: &mut Decoder<'a>,
-    name_bytes_max: usize,
-) -> Result<&'a str, DecodeError> {
-    let text = decoder.str()?;
-    if text.len() > name_bytes_max {
-        return Err(DecodeError::NameTooLong { name_bytes: text.len(), name_bytes_max });
+fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
+    let text: &str = value(reader)?;
+    if text.len() > NAME_BYTES_MAX {
+        let (name_bytes, name_bytes_max) = (text.len(), NAME_BYTES_MAX);
+        return Err(DecodeError::NameTooLong { name_bytes, name_bytes_max });
     }
     Ok(text)
-}
-
-fn byte_array<const BYTES: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; BYTES], DecodeError> {
-    decoder.bytes()?.try_into().map_err(|_| DecodeError::Malformed)
 }
 
 /// The bytes that are signed for an encoded manifest, written to the front of `target`.

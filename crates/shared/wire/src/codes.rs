@@ -1,8 +1,6 @@
 //! Small numbers with a meaning. A number a newer peer invents is kept as `Other`, never refused.
 
-use minicbor::decode::{Decoder, Error};
-use minicbor::encode::{self, Encoder, Write};
-use minicbor::{Decode, Encode};
+use wasmbed_cbor::{Reader, Value, Writer};
 
 macro_rules! codes {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal,)* }) => {
@@ -43,19 +41,13 @@ macro_rules! codes {
             }
         }
 
-        impl<C> Encode<C> for $name {
-            fn encode<W: Write>(
-                &self,
-                e: &mut Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), encode::Error<W::Error>> {
-                e.u8(self.number())?.ok()
+        impl<'b> Value<'b> for $name {
+            fn read(reader: &mut Reader<'b>) -> Option<Self> {
+                u8::read(reader).map(Self::from_number)
             }
-        }
 
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
-                d.u8().map(Self::from_number)
+            fn write(&self, writer: &mut Writer<'_>) {
+                self.number().write(writer);
             }
         }
     };

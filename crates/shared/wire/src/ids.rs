@@ -1,8 +1,6 @@
 //! Identities that travel as byte strings of a fixed length.
 
-use minicbor::decode::{Decoder, Error};
-use minicbor::encode::{self, Encoder, Write};
-use minicbor::{Decode, Encode};
+use wasmbed_cbor::{Reader, Value, Writer};
 
 macro_rules! byte_id {
     ($(#[$meta:meta])* $name:ident, $bytes:literal) => {
@@ -10,23 +8,13 @@ macro_rules! byte_id {
         #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(pub [u8; $bytes]);
 
-        impl<C> Encode<C> for $name {
-            fn encode<W: Write>(
-                &self,
-                e: &mut Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), encode::Error<W::Error>> {
-                e.bytes(&self.0)?.ok()
+        impl<'b> Value<'b> for $name {
+            fn read(reader: &mut Reader<'b>) -> Option<Self> {
+                Value::read(reader).map(Self)
             }
-        }
 
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
-                let bytes = d.bytes()?;
-                match bytes.try_into() {
-                    Ok(bytes) => Ok(Self(bytes)),
-                    Err(_) => Err(Error::message("wrong length")),
-                }
+            fn write(&self, writer: &mut Writer<'_>) {
+                self.0.write(writer);
             }
         }
 

@@ -1,9 +1,6 @@
 //! The one table of messages: tag, direction, type.
 
-use minicbor::decode::Decoder;
-use minicbor::encode::Encoder;
-use minicbor::encode::write::Cursor;
-use minicbor::{Decode, Encode};
+use wasmbed_cbor::{Reader, Value, Writer};
 
 use crate::device::{
     CommandResult, Enroll, Heartbeat, Hello, InstallRequest, Log, Message, StateReport, Telemetry,
@@ -35,21 +32,20 @@ pub enum EncodeError {
 }
 
 /// Decodes one value that must fill `bytes`.
-pub(crate) fn decode_exact<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
-    let mut decoder = Decoder::new(bytes);
-    let value = decoder.decode().map_err(|_| DecodeError::Malformed)?;
-    if decoder.position() == bytes.len() { Ok(value) } else { Err(DecodeError::TrailingBytes) }
+pub(crate) fn decode_exact<'b, T: Value<'b>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let value = T::read(&mut reader).ok_or(DecodeError::Malformed)?;
+    if reader.rest().is_empty() { Ok(value) } else { Err(DecodeError::TrailingBytes) }
 }
 
 /// Encodes one value to the head of `buffer`.
-pub(crate) fn encode_into<'o, T: Encode<()>>(
-    value: &T,
+pub(crate) fn encode_into<'b, 'o>(
+    value: &impl Value<'b>,
     buffer: &'o mut [u8],
 ) -> Result<&'o [u8], EncodeError> {
-    let mut encoder = Encoder::new(Cursor::new(&mut *buffer));
-    encoder.encode(value).map_err(|_| EncodeError::BufferTooSmall)?;
-    let used = encoder.writer().position();
-    buffer.get(..used).ok_or(EncodeError::BufferTooSmall)
+    let mut writer = Writer::new(buffer);
+    value.write(&mut writer);
+    writer.finish().ok_or(EncodeError::BufferTooSmall)
 }
 
 macro_rules! messages {
@@ -81,15 +77,16 @@ macro_rules! messages {
             /// # Errors
             /// [`DecodeError`] says what is wrong; nothing of the message is then used.
             pub fn decode(body: &$life [u8]) -> Result<Self, DecodeError> {
-                let mut d = Decoder::new(body);
-                if !matches!(d.array(), Ok(Some(2))) {
+                let mut reader = Reader::new(body);
+                if reader.array() != Some(2) {
                     return Err(DecodeError::Malformed);
                 }
-                let message = match d.u8().map_err(|_| DecodeError::Malformed)? {
-                    $($tag => Self::$variant(d.decode().map_err(|_| DecodeError::Malformed)?),)*
+                let message = match u8::read(&mut reader).ok_or(DecodeError::Malformed)? {
+                    $($tag => Value::read(&mut reader).map(Self::$variant),)*
                     other => return Err(DecodeError::UnknownTag(other)),
                 };
-                if d.position() != body.len() {
+                let message = message.ok_or(DecodeError::Malformed)?;
+                if !reader.rest().is_empty() {
                     return Err(DecodeError::TrailingBytes);
                 }
                 if message.is_within_bounds() { Ok(message) } else { Err(DecodeError::FieldOutOfBounds) }
@@ -100,14 +97,13 @@ macro_rules! messages {
             /// # Errors
             /// [`EncodeError::BufferTooSmall`] if it does not fit.
             pub fn encode<'o>(&self, buffer: &'o mut [u8]) -> Result<&'o [u8], EncodeError> {
-                let mut e = Encoder::new(Cursor::new(&mut *buffer));
-                let full = |_| EncodeError::BufferTooSmall;
-                e.array(2).and_then(|e| e.u8(self.tag())).map_err(full)?;
+                let mut writer = Writer::new(buffer);
+                writer.array(2);
+                self.tag().write(&mut writer);
                 match self {
-                    $(Self::$variant(message) => { e.encode(message).map_err(full)?; })*
+                    $(Self::$variant(message) => message.write(&mut writer),)*
                 }
-                let used = e.writer().position();
-                buffer.get(..used).ok_or(EncodeError::BufferTooSmall)
+                writer.finish().ok_or(EncodeError::BufferTooSmall)
             }
         }
     };

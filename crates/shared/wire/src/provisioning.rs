@@ -1,58 +1,47 @@
 //! What a device must know before it may talk.
 
-use minicbor::{Decode, Encode};
+use wasmbed_cbor::records;
 
 use crate::ids::PublicKey;
 use crate::limits;
 use crate::message::{DecodeError, EncodeError};
 use crate::seq::Seq;
 
-/// Addresses of the device's own Ethernet station, where no DHCP server gives them.
-#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
-#[cbor(map)]
-pub struct Station {
-    /// IPv4 address, most significant byte first.
-    #[n(0)]
-    pub address: u32,
-    /// Bits of the network part.
-    #[n(1)]
-    pub prefix: u8,
-    /// IPv4 address of the router; absent if the gateway is on the same network.
-    #[n(2)]
-    pub router: Option<u32>,
-}
+records! {
+    /// Addresses of the device's own Ethernet station, where no DHCP server gives them.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub struct Station {
+        /// IPv4 address, most significant byte first.
+        0 => address: u32,
+        /// Bits of the network part.
+        1 => prefix: u8,
+        /// IPv4 address of the router; absent if the gateway is on the same network.
+        2 => router: Option<u32>,
+    }
 
-/// The provisioning record, kept in the journal. Nothing of it is compiled in.
-///
-/// # Source
-/// docs/protocol.md, "Provisioning record".
-#[derive(Clone, Copy, Debug, Decode, Encode, PartialEq)]
-#[cbor(map)]
-pub struct Provisioning<'b> {
-    /// Keys of the fleet CA; a server leaf must be signed by one of them.
-    #[b(0)]
-    pub ca_pins: Seq<'b, PublicKey, { limits::PINS_MAX }>,
-    /// Keys of the image signer; a manifest must be signed by one of them.
-    #[b(1)]
-    pub signer_pins: Seq<'b, PublicKey, { limits::PINS_MAX }>,
-    /// Name the gateway's leaf must carry.
-    #[b(2)]
-    pub gateway_name: &'b str,
-    /// IPv4 address of the gateway, most significant byte first; unused on a serial line.
-    #[n(3)]
-    pub gateway_address: u32,
-    /// TCP port of the gateway; unused on a serial line.
-    #[n(4)]
-    pub gateway_port: u16,
-    /// Namespace (tenant) the device belongs to.
-    #[b(5)]
-    pub namespace: &'b str,
-    /// Enrolment token; absent relies on a pairing window.
-    #[b(6)]
-    pub token: Option<&'b str>,
-    /// The device's own station on a network without DHCP.
-    #[n(7)]
-    pub station: Option<Station>,
+    /// The provisioning record, kept in the journal. Nothing of it is compiled in.
+    ///
+    /// # Source
+    /// docs/protocol.md, "Provisioning record".
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Provisioning<'b> {
+        /// Keys of the fleet CA; a server leaf must be signed by one of them.
+        0 => ca_pins: Seq<'b, PublicKey, { limits::PINS_MAX }>,
+        /// Keys of the image signer; a manifest must be signed by one of them.
+        1 => signer_pins: Seq<'b, PublicKey, { limits::PINS_MAX }>,
+        /// Name the gateway's leaf must carry.
+        2 => gateway_name: &'b str,
+        /// IPv4 address of the gateway, most significant byte first; unused on a serial line.
+        3 => gateway_address: u32,
+        /// TCP port of the gateway; unused on a serial line.
+        4 => gateway_port: u16,
+        /// Namespace (tenant) the device belongs to.
+        5 => namespace: &'b str,
+        /// Enrolment token; absent relies on a pairing window.
+        6 => token: Option<&'b str>,
+        /// The device's own station on a network without DHCP.
+        7 => station: Option<Station>,
+    }
 }
 
 impl<'b> Provisioning<'b> {

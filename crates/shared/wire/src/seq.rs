@@ -1,8 +1,6 @@
 //! A bounded list in a message, without allocation: a slice to send, raw CBOR when received.
 
-use minicbor::decode::{Decoder, Error};
-use minicbor::encode::{self, Encoder, Write};
-use minicbor::{Decode, Encode};
+use wasmbed_cbor::{Reader, Value, Writer};
 
 /// Up to `MAX` items of `T`: borrowed from the sender's memory, or from the received frame.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +16,7 @@ pub enum Seq<'b, T, const MAX: usize> {
     },
 }
 
-impl<'b, T: Copy + Decode<'b, ()>, const MAX: usize> Seq<'b, T, MAX> {
+impl<'b, T: Copy + Value<'b>, const MAX: usize> Seq<'b, T, MAX> {
     /// Number of items.
     pub fn len(&self) -> usize {
         match self {
@@ -36,9 +34,7 @@ impl<'b, T: Copy + Decode<'b, ()>, const MAX: usize> Seq<'b, T, MAX> {
     pub fn iter(&self) -> SeqIter<'b, T> {
         match self {
             Self::Items(items) => SeqIter::Items(items.iter()),
-            Self::Raw { bytes, count } => {
-                SeqIter::Raw { decoder: Decoder::new(bytes), left: *count }
-            }
+            Self::Raw { bytes, count } => SeqIter::Raw { reader: Reader::new(bytes), left: *count },
         }
     }
 }
@@ -50,65 +46,50 @@ pub enum SeqIter<'b, T> {
     /// Over received items, which were checked when the message was decoded.
     Raw {
         /// Stands before the next item.
-        decoder: Decoder<'b>,
+        reader: Reader<'b>,
         /// Items still to come.
         left: usize,
     },
 }
 
-impl<'b, T: Copy + Decode<'b, ()>> Iterator for SeqIter<'b, T> {
+impl<'b, T: Copy + Value<'b>> Iterator for SeqIter<'b, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
         match self {
             Self::Items(items) => items.next().copied(),
-            Self::Raw { decoder, left } => {
+            Self::Raw { reader, left } => {
                 *left = left.checked_sub(1)?;
-                decoder.decode().ok()
+                T::read(reader)
             }
         }
     }
 }
 
-impl<'b, T: Copy + Encode<()> + Decode<'b, ()> + PartialEq, const MAX: usize> PartialEq
-    for Seq<'b, T, MAX>
-{
+impl<'b, T: Copy + Value<'b> + PartialEq, const MAX: usize> PartialEq for Seq<'b, T, MAX> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
     }
 }
 
-impl<'b, C, T: Copy + Encode<()> + Decode<'b, ()>, const MAX: usize> Encode<C> for Seq<'b, T, MAX> {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), encode::Error<W::Error>> {
-        if self.len() > MAX {
-            return Err(encode::Error::message("too many items"));
-        }
-        e.array(self.len() as u64)?;
-        for item in self.iter() {
-            item.encode(e, &mut ())?;
-        }
-        Ok(())
-    }
-}
-
-impl<'b, C, T: Copy + Decode<'b, ()>, const MAX: usize> Decode<'b, C> for Seq<'b, T, MAX> {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
-        let Some(count) = d.array()? else { return Err(Error::message("indefinite array")) };
-        let count = usize::try_from(count).map_err(|_| Error::message("too many items"))?;
-        if count > MAX {
-            return Err(Error::message("too many items"));
-        }
-        let start = d.position();
+impl<'b, T: Copy + Value<'b>, const MAX: usize> Value<'b> for Seq<'b, T, MAX> {
+    fn read(reader: &mut Reader<'b>) -> Option<Self> {
+        let count = reader.array().filter(|count| *count <= MAX)?;
+        let before = reader.rest();
         for _ in 0..count {
-            d.decode::<T>()?;
+            T::read(reader)?;
         }
-        match d.input().get(start..d.position()) {
-            Some(bytes) => Ok(Self::Raw { bytes, count }),
-            None => Err(Error::end_of_input()),
+        let bytes = before.get(..before.len() - reader.rest().len())?;
+        Some(Self::Raw { bytes, count })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        if self.len() > MAX {
+            return writer.refuse();
+        }
+        writer.array(self.len());
+        for item in self.iter() {
+            item.write(writer);
         }
     }
 }
