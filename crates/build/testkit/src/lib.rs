@@ -4,6 +4,7 @@
 mod applications;
 mod cable;
 mod choices;
+pub mod desk;
 mod gateway;
 mod heard;
 pub mod modules;

@@ -117,8 +117,17 @@ impl<const GUESTS: usize> Device<'_, GUESTS> {
         true
     }
 
+    /// Removes an application, its images and its values; a guest that can learn that it shall end
+    /// is only asked to, and this has to be called again.
+    pub fn remove_local<P: Platform>(&mut self, app: AppId, platform: &mut P) {
+        if let Some(index) = self.core.find(app) {
+            self.core.remove_guest(index, platform);
+        }
+        self.core.forget_removed();
+    }
+
     /// Tells the device the time, as a gateway would.
-    pub fn tell_time_local(&mut self, unix_ms: u64) {
-        self.core.told = Some((unix_ms, self.core.now_ms));
+    pub fn tell_time_local(&mut self, unix_ms: u64, now_ms: u64) {
+        self.core.told = Some((unix_ms, now_ms));
     }
 }
