@@ -14,6 +14,7 @@ use crate::{paths, setup};
 /// What issue 4 asks for.
 const COREMARK_GOAL: f64 = 7.0;
 const GEOMEAN_GOAL: f64 = 6.0;
+const PORTABLE_GOAL: f64 = 9.5;
 const FLASH_GOAL: f64 = 28.0 * 1024.0;
 const RAM_GOAL: f64 = 512.0;
 const FUEL_PERCENT_GOAL: f64 = 5.0;
@@ -38,13 +39,13 @@ pub fn run(options: &Options) -> Result<Vec<Row>> {
     eprintln!("bench: {versions}");
     programs::to_wasm(&compilers)?;
     let mut rows = Vec::new();
-    let on_m3 = Measured::take(&M3, &compilers, &chosen, options.with_peers)?;
+    let on_m3 = Measured::take(&M3, &compilers, &chosen, options)?;
     rows.extend(on_m3.rows(&chosen, &versions)?);
     if chosen.iter().any(|program| program.name == FLOATS) {
         setup::ensure_target(M4F.target)?;
         let floats: Vec<&Program> =
             PROGRAMS.iter().filter(|program| program.name == FLOATS).collect();
-        let on_m4f = Measured::take(&M4F, &compilers, &floats, options.with_peers)?;
+        let on_m4f = Measured::take(&M4F, &compilers, &floats, options)?;
         rows.extend(on_m4f.rows(&floats, &versions)?);
     }
     if options.only.is_none() {
@@ -59,6 +60,8 @@ struct Measured {
     core: &'static Core,
     native: Figures,
     engine: Figures,
+    /// The executor in Rust; nothing where it was left out.
+    portable: Figures,
     /// Nothing if the peers were left out.
     peer: Figures,
     /// Bytes of code, from the tool that prepares the images.
@@ -70,7 +73,7 @@ impl Measured {
         core: &'static Core,
         compilers: &setup::Compilers,
         chosen: &[&Program],
-        with_peers: bool,
+        options: &Options,
     ) -> Result<Measured> {
         let file = paths::target().join(format!("benches/engine/payload-{}.bin", core.name));
         let text = board::payload(chosen, &file)?;
@@ -82,8 +85,20 @@ impl Measured {
         };
         let native = measure("native", Some(object.as_path()), true)?;
         let engine = measure("engine", None, true)?;
-        let peer = if with_peers { measure("wasmi", None, false)? } else { Figures::default() };
-        let measured = Measured { core, native, engine, peer, code: board::figures(&swap(&text)) };
+        let mut measured = Measured {
+            core,
+            native,
+            engine,
+            portable: Figures::default(),
+            peer: Figures::default(),
+            code: board::figures(&swap(&text)),
+        };
+        if options.only.is_none() {
+            measured.portable = measure("portable", None, true)?;
+        }
+        if options.with_peers {
+            measured.peer = measure("wasmi", None, false)?;
+        }
         measured.compare(chosen)?;
         Ok(measured)
     }
@@ -97,8 +112,14 @@ impl Measured {
                 (&self.engine, "metered"),
                 (&self.engine, "hold"),
                 (&self.engine, "hold-metered"),
+                (&self.portable, "engine"),
                 (&self.peer, "wasmi"),
             ];
+            if figures(&self.code, program, "code").is_some()
+                && result(&self.engine, program, "engine").is_none()
+            {
+                bail!("{}: the engine did not run it to its end", program.name);
+            }
             for (figures, what) in runs {
                 if let Some(result) = result(figures, program, what)
                     && result != expected
@@ -129,15 +150,16 @@ impl Measured {
         for program in chosen {
             rows.extend(self.program_rows(program));
         }
-        if let Some(ratio) = chosen
-            .iter()
-            .find(|program| program.name == COREMARK)
-            .and_then(|program| self.ratio(&self.engine, program, "engine"))
-        {
-            let peer = PROGRAMS.iter().find(|program| program.name == COREMARK);
-            let peer = peer.and_then(|program| self.ratio(&self.peer, program, "wasmi"));
-            let versus = format!("{}{versions}", beside(peer));
-            rows.push(row("coremark-class", ratio, "x native", Some(COREMARK_GOAL), versus));
+        let coremark = chosen.iter().find(|program| program.name == COREMARK);
+        let ratio = |all, what| coremark.and_then(|program| self.ratio(all, program, what));
+        if let Some(engine) = ratio(&self.engine, "engine") {
+            let versus = format!("{}{versions}", beside(ratio(&self.peer, "wasmi")));
+            rows.push(row("coremark-class", engine, "x native", Some(COREMARK_GOAL), versus));
+        }
+        if let Some(portable) = ratio(&self.portable, "engine") {
+            let mean = self.geomean(&self.portable, "engine").unwrap_or(f64::NAN);
+            let versus = format!("coremark by the executor in Rust; its geomean {mean:.2}");
+            rows.push(row("engine/portable", portable, "x native", Some(PORTABLE_GOAL), versus));
         }
         if let Some(mean) = self.geomean(&self.engine, "engine") {
             let peer = beside(self.geomean(&self.peer, "wasmi"));
@@ -183,11 +205,9 @@ impl Measured {
 /// Flash and RAM.
 fn sizes(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
     let footprint = footprint::measure(&M3)?;
-    let versus = format!(
-        "{} B carry the engine's name, {} B are the compiler's library",
-        footprint.own_bytes, footprint.library_bytes
-    );
-    let flash = footprint.flash_bytes as f64;
+    let parts: Vec<String> =
+        footprint.parts.iter().map(|(part, bytes)| format!("{part:?} {bytes} B")).collect();
+    let (flash, versus) = (footprint.flash_bytes as f64, parts.join(", "));
     let mut rows = vec![row("engine-flash-bytes", flash, "bytes", Some(FLASH_GOAL), versus)];
     let ram = |program: &&&Program| figures(&measured.engine, program, "ram");
     let deepest = chosen.iter().filter_map(|program| ram(&program)).max_by_key(|ram| ram.first());
@@ -196,6 +216,13 @@ fn sizes(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
         "stack {stack_bytes} B, instance {instance_bytes} B, statics {} B",
         footprint.static_bytes
     );
+    let coremark = chosen.iter().find(|program| program.name == COREMARK);
+    let load = coremark.and_then(|program| figures(&measured.engine, program, "load"));
+    let code = coremark.and_then(|program| figures(&measured.code, program, "code"));
+    if let (Some([load, ..]), Some([code, ..])) = (load, code) {
+        let versus = format!("coremark, {code} B of code, 64 KiB of memory");
+        rows.push(row("engine/load", *load as f64, "instr", Some(HOLD_GOAL), versus));
+    }
     let bytes = (stack_bytes + instance_bytes + footprint.static_bytes) as f64;
     rows.push(row("engine-ram-bytes", bytes, "bytes", Some(RAM_GOAL), versus));
     Ok(rows)

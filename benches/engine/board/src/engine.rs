@@ -29,6 +29,11 @@ fn SysTick() {
         OVER_AT.store(ticks(), Ordering::Relaxed);
     }
     SLICE_IS_OVER.store(true, Ordering::Relaxed);
+    #[cfg(not(feature = "portable"))]
+    // SAFETY: what is measured runs in thread mode on the process stack.
+    unsafe {
+        wasmbed_engine::preempt(cortex_m::register::psp::read() as *mut _);
+    }
 }
 
 /// Nothing is imported.

@@ -12,6 +12,11 @@ static SLICE_IS_OVER: AtomicBool = AtomicBool::new(false);
 #[exception]
 fn SysTick() {
     SLICE_IS_OVER.store(true, Ordering::Relaxed);
+    #[cfg(not(feature = "portable"))]
+    // SAFETY: what is measured runs in thread mode on the process stack.
+    unsafe {
+        wasmbed_engine::preempt(cortex_m::register::psp::read() as *mut _);
+    }
 }
 
 struct Nothing;
