@@ -78,7 +78,8 @@ extern "C" fn run() -> ! {
     let Some(mut transport) = Transport::start(buffers) else { halt() };
     fault::show(&last);
     pause(last.streak);
-    let Some(mut platform) = Board::open() else {
+    // SAFETY: `run` is called once.
+    let Some(mut platform) = (unsafe { Board::open() }) else {
         say(&[Part::Text("storage: the flash does not answer")]);
         halt();
     };
