@@ -8,7 +8,7 @@ use crate::outcome::Trap;
 use crate::{
     arith::*,
     cold::cold,
-    limits::RECORD_BYTES,
+    limits::RECORD_WORDS,
     opcodes::{byte, for_each_opcode},
     raw::*,
     stop::Stop,
@@ -73,34 +73,34 @@ pub(crate) fn execute<S: Stop>(
     _is_metered: bool,
     stop: &mut S,
 ) -> Exit {
-    let bytes = image.code();
-    let Registers { mut code, mut low, mut high, mut calls, mut fuel, .. } = *registers;
-    let Some(mut frame) = arena.frame(registers.frame) else {
-        return Exit::Trap(Trap::BadCode);
-    };
-
-    let Some(instructions) = Code::new(bytes) else {
-        return Exit::Trap(Trap::BadCode);
-    };
+    let Registers { mut low, mut high, mut fuel, .. } = *registers;
+    let mut code = Code::new(image, registers.code);
+    let mut frame = arena.frame(registers.frame);
+    let mut calls = arena.frame(registers.calls);
 
     'run: loop {
         macro_rules! leave {
             ($exit:expr) => {
                 return leave(
                     registers,
-                    Registers { code, low, high, frame: arena.offset(frame), calls, fuel },
+                    Registers {
+                        code: code.offset(image),
+                        low,
+                        high,
+                        frame: arena.offset(frame),
+                        calls: arena.offset(calls),
+                        fuel,
+                    },
                     $exit,
                 )
             };
         }
 
-        let Some(window) = instructions.window(code) else {
-            leave!(Exit::Trap(Trap::BadCode));
-        };
+        let window = code.window();
         #[cfg(feature = "profile")]
-        crate::profile::record(code, window);
+        crate::profile::record(code.offset(image), window);
 
-        let (target, base, length): (usize, u16, usize) = 'call: {
+        let (target, base, length): (Code<'_>, u16, usize) = 'call: {
             macro_rules! word {
                 ($at:literal) => {
                     frame.word(window[$at])
@@ -172,7 +172,7 @@ pub(crate) fn execute<S: Stop>(
                         Some(rest) => fuel = rest,
                         None => leave!(Exit::OutOfFuel),
                     }
-                    code = code.wrapping_sub(usize::from(half!($at)));
+                    code = code.back(half!($at).into());
                     if stop.is_over() {
                         leave!(Exit::Stop);
                     }
@@ -303,19 +303,13 @@ pub(crate) fn execute<S: Stop>(
                     leave!(Exit::Trap(Trap::Unreachable))
                 };
                 (own ret) => {{
-                    let (caller, below) = (arena.stack_word(calls), arena.stack_word(calls + 4));
-                    let (Some(caller), Some(below)) = (caller, below) else {
-                        leave!(Exit::Trap(Trap::BadCode));
-                    };
+                    let caller = calls.word(0u8);
                     if caller == NO_CALLER {
                         leave!(Exit::Finished);
                     }
-                    let Some(below) = arena.frame(below as usize) else {
-                        leave!(Exit::Trap(Trap::BadCode));
-                    };
-                    calls += RECORD_BYTES;
-                    frame = below;
-                    code = caller as usize;
+                    frame = arena.frame(calls.word(1u8) as usize);
+                    calls = calls.above(RECORD_WORDS.into());
+                    code = Code::new(image, caller as usize);
                 }};
                 (own const8) => {{
                     low = byte!(1);
@@ -356,12 +350,7 @@ pub(crate) fn execute<S: Stop>(
                     code += 3;
                 }};
                 (own copy_wide) => {{
-                    let offset = arena.offset(frame);
-                    let value = arena.stack_word(offset + usize::from(half!(3)) * 4);
-                    let target = offset + usize::from(half!(1)) * 4;
-                    if value.and_then(|value| arena.set_stack_word(target, value)).is_none() {
-                        leave!(Exit::Trap(Trap::BadCode));
-                    }
+                    frame.set_word(half!(1), frame.word(half!(3)));
                     code += 5;
                 }};
                 (own set_const8) => {{
@@ -369,17 +358,11 @@ pub(crate) fn execute<S: Stop>(
                     code += 3;
                 }};
                 (own clear) => {{
-                    let first = arena.offset(frame) + usize::from(window[1]) * 4;
-                    if arena.clear(first, window[2].into()).is_none() {
-                        leave!(Exit::Trap(Trap::BadCode));
-                    }
+                    frame.clear(window[1].into(), window[2].into());
                     code += 3;
                 }};
                 (own clear_wide) => {{
-                    let first = arena.offset(frame) + usize::from(half!(1)) * 4;
-                    if arena.clear(first, half!(3)).is_none() {
-                        leave!(Exit::Trap(Trap::BadCode));
-                    }
+                    frame.clear(half!(1), half!(3));
                     code += 5;
                 }};
                 (own select) => {{
@@ -410,35 +393,24 @@ pub(crate) fn execute<S: Stop>(
                     code += 2;
                 }};
                 (own call) => {
-                    break 'call (code.wrapping_add_signed(distance!(2)), window[1].into(), 5)
+                    break 'call (code.shifted(distance!(2)), window[1].into(), 5)
                 };
                 (own call_wide) => {
-                    break 'call (code.wrapping_add_signed(distance!(3)), half!(1), 6)
+                    break 'call (code.shifted(distance!(3)), half!(1), 6)
                 };
-                (own call_indirect) => {{
-                    let function = match image.table_element(low) {
-                        None => leave!(Exit::Trap(Trap::TableOutOfBounds)),
-                        Some(NO_FUNCTION) => leave!(Exit::Trap(Trap::UninitializedElement)),
-                        Some(function) => function,
-                    };
-                    match image.function(function) {
-                        Some(record) if record.type_number == half!(1) => {
-                            break 'call (record.code_offset as usize, half!(3), 5);
-                        }
-                        _ => leave!(Exit::Trap(Trap::IndirectCallType)),
+                (own call_indirect) => {
+                    match indirect(image, low, half!(1)) {
+                        Ok(target) => break 'call (Code::new(image, target), half!(3), 5),
+                        Err(trap) => leave!(Exit::Trap(trap)),
                     }
-                }};
+                };
                 (own call_host) => {
                     leave!(Exit::Host(half!(1), half!(3)))
                 };
                 (own branch_table) => {{
-                    let index = low.min(u32::from(half!(1))) as usize;
-                    let distance =
-                        bytes.get(code + 3 + index * 2..).and_then(|tail| tail.first_chunk());
-                    match distance {
-                        Some(distance) => code += usize::from(u16::from_le_bytes(*distance)),
-                        None => leave!(Exit::Trap(Trap::BadCode)),
-                    }
+                    let index = low.min(half!(1).into()) as isize;
+                    let entry = code.shifted(3 + index * 2).window();
+                    code += usize::from(u16::from_le_bytes([entry[0], entry[1]]));
                 }};
                 (own cold) => {
                     match cold(window, frame, accumulator!()) {
@@ -514,28 +486,41 @@ pub(crate) fn execute<S: Stop>(
             for_each_opcode!(dispatch);
             continue 'run;
         };
-        let Some((header, body)) = FunctionHeader::decode(bytes, target) else {
-            leave!(Exit::Trap(Trap::BadCode));
-        };
-        let Some(rest) = fuel.checked_sub(u32::from(header.cost)) else {
+        let header = target.window();
+        let words = u16::from_le_bytes([header[0], header[1]]);
+        let cost = u16::from_le_bytes([header[2], header[3]]);
+        let Some(rest) = fuel.checked_sub(cost.into()) else {
             leave!(Exit::OutOfFuel);
         };
-        let caller = arena.offset(frame);
-        let callee = caller + usize::from(base) * 4;
-        let top = callee + usize::from(header.slots) * 4;
         // One comparison catches both overflows: frames grow towards the records of calls.
-        let (true, Some(opened)) = (top + RECORD_BYTES <= calls, arena.frame(callee)) else {
+        if frame.above(usize::from(base) + usize::from(words)) > calls {
             leave!(Exit::Trap(Trap::StackExhausted));
-        };
-        calls -= RECORD_BYTES;
-        let pushed = arena.set_stack_word(calls, (code + length) as u32);
-        if pushed.and_then(|()| arena.set_stack_word(calls + 4, caller as u32)).is_none() {
-            leave!(Exit::Trap(Trap::BadCode));
         }
-        (fuel, frame, code) = (rest, opened, body);
+        calls = calls.below(RECORD_WORDS.into());
+        code += length;
+        calls.set_word(0u8, code.offset(image) as u32);
+        calls.set_word(1u8, arena.offset(frame) as u32);
+        (fuel, frame, code) = (rest, frame.above(base.into()), target);
+        code += FunctionHeader::BYTES;
         if stop.is_over() {
             leave!(Exit::Stop);
         }
+    }
+}
+
+/// The offset of the function that a call through the table calls, whose type must be `type_number`.
+/// Out of line: inlined, its checks are done in advance for every opcode.
+#[cfg(not(thumb_core))]
+#[inline(never)]
+fn indirect(image: &Image<'_>, element: u32, type_number: u16) -> Result<usize, Trap> {
+    let function = match image.table_element(element) {
+        None => return Err(Trap::TableOutOfBounds),
+        Some(NO_FUNCTION) => return Err(Trap::UninitializedElement),
+        Some(function) => function,
+    };
+    match image.function(function) {
+        Some(record) if record.type_number == type_number => Ok(record.code_offset as usize),
+        _ => Err(Trap::IndirectCallType),
     }
 }
 

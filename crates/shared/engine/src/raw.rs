@@ -1,56 +1,83 @@
-//! A guest's arena without slices: what the innermost loop reads and writes at every instruction.
+//! Code and arena of a guest without slices: what the innermost loop reads and writes at every
+//! instruction.
 //!
-//! This is the only file of the crate with `unsafe` code. It does not rely on verified code: every
-//! function here is sound for any argument. A slot needs no check of its own, because a frame
-//! exists only where a whole [`FRAME_WINDOW_BYTES`] of arena lie behind its beginning, and an 8-bit
-//! number cannot name what lies beyond.
+//! Besides the assembly core this is the only file of the crate with `unsafe` code. It relies on
+//! verified code, which `Instance::run` sees to: slots are inside the frame, globals exist, branches
+//! lead to instructions, and behind each instruction a whole window can be read. What verified code
+//! does not promise is checked here or by the loop: addresses of linear memory, and the depth of the
+//! stack.
 #![expect(unsafe_code, reason = "bounds checks on every slot cost half of the speed")]
 use crate::limits::WINDOW_BYTES;
 use core::marker::PhantomData;
-use wasmbed_image::Header;
-use wasmbed_image::limits::FRAME_WINDOW_BYTES;
+use core::ops::AddAssign;
+use wasmbed_image::{Header, Image};
+
+/// Bytes behind an address below [`RawArena::memory_bound`] that exist: any 8-bit offset, and 8 more.
+pub(crate) const MEMORY_REACH: u32 = 255 + 8 - 1;
 
 /// The arena of a guest, while the loop runs. Nothing else can reach it meanwhile.
 pub(crate) struct RawArena<'a> {
     base: *mut u8,
-    arena_bytes: usize,
-    stack_bytes: usize,
-    global_words: u16,
+    globals: *mut u8,
     memory: *mut u8,
+    /// Addresses below it may have any 8-bit offset without a further look.
+    memory_bound: u32,
     memory_bytes: u32,
     borrowed: PhantomData<&'a mut [u8]>,
 }
 
-/// The beginning of a frame, with at least [`FRAME_WINDOW_BYTES`] of the arena behind it.
-#[derive(Clone, Copy)]
+/// The beginning of a frame, or of the record of a call.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Frame<'a> {
     start: *mut u8,
     borrowed: PhantomData<&'a RawArena<'a>>,
 }
 
-/// The code section, read one window at a time.
+/// A place in the code.
 #[derive(Clone, Copy)]
 pub(crate) struct Code<'a> {
-    bytes: &'a [u8],
-    /// The last offset with a whole window behind it.
-    last: usize,
+    at: *const u8,
+    borrowed: PhantomData<&'a [u8]>,
 }
 
 impl<'a> Code<'a> {
-    /// The code, if there is any: it ends with the padding that the last window needs.
-    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
-        Some(Code { bytes, last: bytes.len().checked_sub(WINDOW_BYTES)? })
+    /// The place `offset` bytes into the code.
+    #[inline(always)]
+    pub(crate) fn new(image: &Image<'a>, offset: usize) -> Self {
+        Code { at: image.code().as_ptr().wrapping_add(offset), borrowed: PhantomData }
     }
 
-    /// What begins at `offset`.
+    /// How far into the code of `image` it is.
     #[inline(always)]
-    pub(crate) fn window(&self, offset: usize) -> Option<&'a [u8; WINDOW_BYTES]> {
-        if offset > self.last {
-            return None;
-        }
-        // SAFETY: a whole window lies behind every offset up to `last`, by its definition, and an
-        // array of bytes needs no alignment.
-        Some(unsafe { &*self.bytes.as_ptr().add(offset).cast() })
+    pub(crate) fn offset(self, image: &Image<'a>) -> usize {
+        self.at.addr().wrapping_sub(image.code().as_ptr().addr())
+    }
+
+    /// What begins there.
+    #[inline(always)]
+    pub(crate) fn window(self) -> &'a [u8; WINDOW_BYTES] {
+        // SAFETY: verified code is followed by the padding that the window of its last instruction
+        // needs, only instructions are looked at, and an array of bytes needs no alignment.
+        unsafe { &*self.at.cast() }
+    }
+
+    /// The place so many bytes before.
+    #[inline(always)]
+    pub(crate) fn back(self, bytes: usize) -> Self {
+        Code { at: self.at.wrapping_sub(bytes), ..self }
+    }
+
+    /// The place so many bytes behind or, for negative numbers, before.
+    #[inline(always)]
+    pub(crate) fn shifted(self, bytes: isize) -> Self {
+        Code { at: self.at.wrapping_offset(bytes), ..self }
+    }
+}
+
+impl AddAssign<usize> for Code<'_> {
+    #[inline(always)]
+    fn add_assign(&mut self, bytes: usize) {
+        self.at = self.at.wrapping_add(bytes);
     }
 }
 
@@ -63,20 +90,14 @@ impl<'a> RawArena<'a> {
         if end > arena.len() {
             return None;
         }
-        let arena_bytes = arena.len();
         let base = arena.as_mut_ptr();
-        // SAFETY: `memory_start` is at most `end`, which was just found to be inside the arena.
-        let memory = unsafe { base.add(memory_start) };
-        let global_words = header.global_words;
-        let borrowed = PhantomData;
         Some(RawArena {
             base,
-            arena_bytes,
-            stack_bytes,
-            global_words,
-            memory,
+            globals: base.wrapping_add(stack_bytes),
+            memory: base.wrapping_add(memory_start),
+            memory_bound: memory_bytes.saturating_sub(MEMORY_REACH),
             memory_bytes,
-            borrowed,
+            borrowed: PhantomData,
         })
     }
 
@@ -89,7 +110,7 @@ impl<'a> RawArena<'a> {
     /// The first word of the globals.
     #[cfg(thumb_core)]
     pub(crate) fn globals(&self) -> *mut u8 {
-        self.base.wrapping_add(self.stack_bytes)
+        self.globals
     }
 
     /// The first byte of linear memory.
@@ -98,21 +119,22 @@ impl<'a> RawArena<'a> {
         self.memory
     }
 
+    /// See [`RawArena::memory_bound`].
+    #[cfg(thumb_core)]
+    pub(crate) fn memory_bound(&self) -> u32 {
+        self.memory_bound
+    }
+
     /// Bytes of linear memory.
     #[cfg(thumb_core)]
     pub(crate) fn memory_bytes(&self) -> u32 {
         self.memory_bytes
     }
 
-    /// The frame that begins `offset` bytes into the stack, if the arena is long enough for one.
+    /// The frame, or the record of a call, that begins `offset` bytes into the stack.
     #[inline(always)]
-    pub(crate) fn frame(&self, offset: usize) -> Option<Frame<'a>> {
-        if offset > self.arena_bytes.checked_sub(FRAME_WINDOW_BYTES)? {
-            return None;
-        }
-        // SAFETY: `offset` is inside the arena, as just found.
-        let start = unsafe { self.base.add(offset) };
-        Some(Frame { start, borrowed: PhantomData })
+    pub(crate) fn frame(&self, offset: usize) -> Frame<'a> {
+        Frame { start: self.base.wrapping_add(offset), borrowed: PhantomData }
     }
 
     /// How far into the stack `frame` begins.
@@ -121,74 +143,49 @@ impl<'a> RawArena<'a> {
         frame.start.addr().wrapping_sub(self.base.addr())
     }
 
-    /// The word at `offset` in the stack: a return address, or a slot beyond a frame's window.
-    #[inline(always)]
-    pub(crate) fn stack_word(&self, offset: usize) -> Option<u32> {
-        if offset > self.stack_bytes.checked_sub(4)? {
-            return None;
-        }
-        // SAFETY: the four bytes at `offset` are inside the stack, which is inside the arena.
-        Some(unsafe { read(self.base.add(offset)) })
-    }
-
-    /// Replaces the word at `offset` in the stack.
-    #[inline(always)]
-    pub(crate) fn set_stack_word(&mut self, offset: usize, value: u32) -> Option<()> {
-        if offset > self.stack_bytes.checked_sub(4)? {
-            return None;
-        }
-        // SAFETY: the four bytes at `offset` are inside the stack, which is inside the arena.
-        unsafe { write(self.base.add(offset), value) };
-        Some(())
-    }
-
-    /// Sets words of the stack to 0, from `offset` on.
-    #[inline(always)]
-    pub(crate) fn clear(&mut self, offset: usize, words: u16) -> Option<()> {
-        let bytes = usize::from(words) * 4;
-        if offset.checked_add(bytes)? > self.stack_bytes {
-            return None;
-        }
-        // SAFETY: the range ends inside the stack, which is inside the arena.
-        unsafe { self.base.add(offset).write_bytes(0, bytes) };
-        Some(())
-    }
-
-    /// A word of the globals, 0 if there is none.
+    /// A word of the globals.
     #[inline(always)]
     pub(crate) fn global(&self, index: u16) -> u32 {
-        if index >= self.global_words {
-            return 0;
-        }
-        // SAFETY: `new` found stack and globals inside the arena, and the word is a global.
-        unsafe { read(self.base.add(self.stack_bytes + usize::from(index) * 4)) }
+        // SAFETY: `new` found stack and globals inside the arena, and verified code names globals
+        // that exist.
+        unsafe { read(self.globals.wrapping_add(usize::from(index) * 4)) }
     }
 
-    /// Replaces a word of the globals; one that does not exist stays so.
+    /// Replaces a word of the globals.
     #[inline(always)]
     pub(crate) fn set_global(&mut self, index: u16, value: u32) {
-        if index < self.global_words {
-            // SAFETY: `new` found stack and globals inside the arena, and the word is a global.
-            unsafe { write(self.base.add(self.stack_bytes + usize::from(index) * 4), value) }
-        }
+        // SAFETY: `new` found stack and globals inside the arena, and verified code names globals
+        // that exist.
+        unsafe { write(self.globals.wrapping_add(usize::from(index) * 4), value) }
     }
 
     /// Bytes of linear memory at an address with an offset, which together have 33 bits.
     #[inline(always)]
     fn at<const BYTES: usize>(&self, address: u32, offset: u32) -> Option<*mut [u8; BYTES]> {
-        let start = address.checked_add(offset)?;
-        if start > self.memory_bytes.checked_sub(BYTES as u32)? {
+        let (start, has_carry) = address.overflowing_add(offset);
+        // Which of the two is known where the operand is: one comparison is left.
+        let is_inside = match offset {
+            0..=255 => address < self.memory_bound,
+            _ => !has_carry && start < self.memory_bound,
+        };
+        if !is_inside && !self.is_inside(address, offset, BYTES as u32) {
             return None;
         }
-        // SAFETY: `start` and the bytes behind it are inside the memory, as just found, and `new`
-        // found that inside the arena.
-        Some(unsafe { self.memory.add(start as usize) }.cast())
+        Some(self.memory.wrapping_add(start as usize).cast())
+    }
+
+    /// The exact check, for the end of the memory.
+    #[cold]
+    #[inline(never)]
+    fn is_inside(&self, address: u32, offset: u32, bytes: u32) -> bool {
+        let last = self.memory_bytes.checked_sub(bytes).and_then(|last| last.checked_sub(offset));
+        last.is_some_and(|last| address <= last)
     }
 
     #[inline(always)]
     fn load<const BYTES: usize>(&self, address: u32, offset: u32) -> Option<[u8; BYTES]> {
         let bytes = self.at(address, offset)?;
-        // SAFETY: `at` gives places inside the arena only, and an array of bytes needs no alignment.
+        // SAFETY: `at` gives places inside the memory only, and an array of bytes needs no alignment.
         Some(unsafe { bytes.read() })
     }
 
@@ -200,7 +197,7 @@ impl<'a> RawArena<'a> {
         value: [u8; BYTES],
     ) -> Option<()> {
         let bytes = self.at(address, offset)?;
-        // SAFETY: `at` gives places inside the arena only, and an array of bytes needs no alignment.
+        // SAFETY: `at` gives places inside the memory only, and an array of bytes needs no alignment.
         unsafe { bytes.write(value) };
         Some(())
     }
@@ -216,34 +213,51 @@ impl Frame<'_> {
         Frame { start, borrowed: PhantomData }
     }
 
+    /// The frame or record so many words behind.
+    #[inline(always)]
+    pub(crate) fn above(self, words: usize) -> Self {
+        Frame { start: self.start.wrapping_add(words * 4), ..self }
+    }
+
+    /// The record so many words before.
+    #[inline(always)]
+    pub(crate) fn below(self, words: usize) -> Self {
+        Frame { start: self.start.wrapping_sub(words * 4), ..self }
+    }
+
     /// The word in a slot.
     #[inline(always)]
-    pub(crate) fn word(self, slot: u8) -> u32 {
-        // SAFETY: the window behind `start` is longer than any 8-bit slot number can reach.
-        unsafe { read(self.start.add(usize::from(slot) * 4)) }
+    pub(crate) fn word(self, slot: impl Into<u16>) -> u32 {
+        // SAFETY: verified code names slots of its frame, which was found to fit when it was opened.
+        unsafe { read(self.start.wrapping_add(usize::from(slot.into()) * 4)) }
     }
 
     /// Replaces the word in a slot.
     #[inline(always)]
-    pub(crate) fn set_word(self, slot: u8, value: u32) {
-        // SAFETY: the window behind `start` is longer than any 8-bit slot number can reach.
-        unsafe { write(self.start.add(usize::from(slot) * 4), value) }
+    pub(crate) fn set_word(self, slot: impl Into<u16>, value: u32) {
+        // SAFETY: verified code names slots of its frame, which was found to fit when it was opened.
+        unsafe { write(self.start.wrapping_add(usize::from(slot.into()) * 4), value) }
     }
 
     /// The two words from a slot on, as one value.
     #[inline(always)]
     pub(crate) fn long(self, slot: u8) -> u64 {
-        // SAFETY: the window behind `start` has one word more than 8-bit slot numbers can reach.
-        let high = unsafe { read(self.start.add(usize::from(slot) * 4 + 4)) };
-        u64::from(self.word(slot)) | u64::from(high) << 32
+        u64::from(self.word(slot)) | u64::from(self.word(u16::from(slot) + 1)) << 32
     }
 
     /// Replaces the two words from a slot on.
     #[inline(always)]
     pub(crate) fn set_long(self, slot: u8, low: u32, high: u32) {
         self.set_word(slot, low);
-        // SAFETY: the window behind `start` has one word more than 8-bit slot numbers can reach.
-        unsafe { write(self.start.add(usize::from(slot) * 4 + 4), high) }
+        self.set_word(u16::from(slot) + 1, high);
+    }
+
+    /// Sets words to 0, from a slot on.
+    #[inline(always)]
+    pub(crate) fn clear(self, first: u16, words: u16) {
+        for slot in first..first.saturating_add(words) {
+            self.set_word(slot, 0);
+        }
     }
 }
 

@@ -15,9 +15,6 @@ use core::arch::global_asm;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use wasmbed_image::{Image, NO_FUNCTION};
 
-/// Bytes behind an address below [`Context::memory_bound`] that exist: any 8-bit offset, and 8 more.
-const MEMORY_REACH: u32 = 255 + 8 - 1;
-
 /// Statuses that the core and [`wasmbed_engine_step`] leave with, as `templates.s` numbers them.
 const STEP_DONE: u32 = 0;
 const FINISHED: u32 = 1;
@@ -346,7 +343,7 @@ pub(crate) fn execute<S: Stop>(
         high: registers.high,
         fuel: registers.fuel,
         memory: arena.memory(),
-        memory_bound: arena.memory_bytes().saturating_sub(MEMORY_REACH),
+        memory_bound: arena.memory_bound(),
         globals: arena.globals(),
         memory_bytes: arena.memory_bytes(),
         image,

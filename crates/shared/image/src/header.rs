@@ -1,7 +1,7 @@
 //! The image body: a fixed header, then sections whose sizes the header tells.
 //!
 //! Leaves out what the code section means; `engine` verifies and executes it.
-use crate::limits::{CODE_BYTES_MAX, FRAME_WINDOW_BYTES};
+use crate::limits::CODE_BYTES_MAX;
 
 const MAGIC: [u8; 4] = *b"WBIM";
 
@@ -78,14 +78,11 @@ impl Header {
     /// Bytes of the encoded header.
     pub const BYTES: usize = 0x28;
 
-    /// RAM that the engine needs beside the image: stack, globals and linear memory, and room for
-    /// one frame's window behind the stack, which the latter two usually are.
+    /// RAM that the engine needs beside the image: stack, globals and linear memory.
     ///
     /// Wide, so that no header overflows it.
     pub const fn arena_bytes(&self) -> u64 {
-        let behind = self.global_words as u64 * 4 + self.memory_bytes_max as u64;
-        let window = FRAME_WINDOW_BYTES as u64;
-        self.stack_bytes as u64 + if behind < window { window } else { behind }
+        self.stack_bytes as u64 + self.global_words as u64 * 4 + self.memory_bytes_max as u64
     }
 
     /// Bytes of the page that `memory.size` and `memory.grow` count in.

@@ -35,7 +35,3 @@ pub const FUNCTIONS_MAX: u16 = u16::MAX - 1;
 
 /// Most bytes of code: a function record and a return address hold an offset in 20 bits.
 pub const CODE_BYTES_MAX: u32 = 1 << 20;
-
-/// Bytes of arena that lie behind the beginning of every frame, so that no slot an instruction can
-/// name needs a check: 256 slots of 4 bytes, and the second word of a pair in the last one.
-pub const FRAME_WINDOW_BYTES: usize = 257 * 4;

@@ -42,7 +42,7 @@ impl Host for NoHost {
 #[test]
 fn a_guest_ends_once_and_says_so_again() {
     let image = image();
-    let mut arena = vec![0xff; 12 + 1028];
+    let mut arena = vec![0xff; 12 + 8];
     let stop = AtomicBool::new(false);
     let mut instance = Instance::load(&image, &mut arena).unwrap();
     assert_eq!(instance.fuel_used(), 0);
@@ -58,15 +58,15 @@ fn a_guest_ends_once_and_says_so_again() {
 
 #[test]
 fn an_arena_that_is_too_small_is_refused_with_the_numbers() {
-    let error = LoadError::ArenaTooSmall { arena_bytes: 1039, needed_bytes: 1040 };
-    assert_eq!(Instance::load(&image(), &mut vec![0; 1039]).err(), Some(error));
+    let error = LoadError::ArenaTooSmall { arena_bytes: 19, needed_bytes: 20 };
+    assert_eq!(Instance::load(&image(), &mut vec![0; 19]).err(), Some(error));
 }
 
 #[test]
 fn another_arena_or_image_traps() {
     let image = image();
     let stop = AtomicBool::new(false);
-    let load = || Instance::load(&image, &mut vec![0; 12 + 1028]).unwrap();
+    let load = || Instance::load(&image, &mut vec![0; 12 + 8]).unwrap();
     let mut no_arena: [u8; 0] = [];
     let outcome = load().run(&image, &mut no_arena, &mut NoHost, &mut &stop);
     assert!(matches!(outcome, Outcome::Trapped(Trap::BadCode, _)));

@@ -35,7 +35,7 @@ fn the_sections_are_found() {
     let bytes = example();
     let image = Image::parse(&bytes).unwrap();
     assert_eq!(image.header.image_bytes(), bytes.len() as u64);
-    assert_eq!(image.header.arena_bytes(), 64 + 257 * 4);
+    assert_eq!(image.header.arena_bytes(), 64 + 4 + 32);
     assert_eq!(image.header.page_bytes(), 1);
     assert_eq!((image.import(0), image.import(1)), (Some(4), None));
     let record = FunctionRecord { code_offset: 0, type_number: 9 };
