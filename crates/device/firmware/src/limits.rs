@@ -44,10 +44,10 @@ pub const FRAME_BYTES: usize = 1514;
 pub const SLEEP_MS_MAX: u64 = 60_000;
 
 /// Bytes of log lines and telemetry that wait for the gateway.
-pub const QUEUE_BYTES: usize = if IS_LARGE { 4096 } else { 320 };
+pub const QUEUE_BYTES: usize = if IS_LARGE { 4096 } else { 384 };
 
 /// Bytes of one outgoing frame: with more than two guests the largest that the protocol knows.
-pub const FRAME_OUT_BYTES: usize = if IS_LARGE { 482 } else { 320 };
+pub const FRAME_OUT_BYTES: usize = if IS_LARGE { 482 } else { 336 };
 
 /// Receive window of the uplink: what the host may have under way. Chosen: half of it is a session
 /// frame, the other half control frames, and the line's pauses are shorter than either.
@@ -82,6 +82,7 @@ pub const SETTLED_MS: u64 = 60_000;
 
 /// Capabilities of a board whose flash has no room for all of them.
 pub const SMALL_CAPABILITIES: u32 = {
-    use wasmbed_runtime::Capability::{Clock, Log, Telemetry, Timer};
-    Log.bit() | Clock.bit() | Timer.bit() | Telemetry.bit()
+    use wasmbed_runtime::Capability::{Clock, Log, Receive, Send, Storage, Telemetry, Timer};
+    let basic = Log.bit() | Clock.bit() | Timer.bit() | Telemetry.bit();
+    basic | Send.bit() | Receive.bit() | Storage.bit()
 };

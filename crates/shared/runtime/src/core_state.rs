@@ -14,7 +14,7 @@ use crate::limits;
 use crate::loader::Loader;
 use crate::platform::{BoardFacts, Platform};
 use crate::queue::Queue;
-use crate::store::{self, BootRecord, ProvisioningBytes};
+use crate::store::{self, BootRecord, Provisioned};
 
 /// An image that the device will not take, remembered so that it is not asked for again.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ pub struct Core<'a, const GUESTS: usize> {
     pub journal: Journal,
     pub slots: u8,
     pub boot: BootRecord,
-    pub provisioning: ProvisioningBytes,
+    pub provisioning: Provisioned,
     pub counters: Counters,
     pub guests: [Guest; GUESTS],
     pub refusals: [Refusal; GUESTS],
@@ -127,7 +127,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
             journal: Journal::unmounted(),
             slots: 0,
             boot: BootRecord { count: 0, last_epoch: 0, last_command: 0, is_commanded: false },
-            provisioning: ProvisioningBytes::none(),
+            provisioning: Provisioned::none(),
             counters: NO_COUNTERS,
             guests: [const { Guest::EMPTY }; GUESTS],
             refusals: [Refusal::NONE; GUESTS],

@@ -156,7 +156,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         line.text(facts.firmware).text(" on ").text(facts.board);
         line.text(", boot ").number(self.core.boot.count.into());
         line.text(", device ").bytes(&self.name()).show(platform);
-        if self.core.provisioning.record().is_none() {
+        if !self.core.provisioning.is_known {
             Line::new("no provisioning record: no gateway to talk to").show(platform);
         }
     }
@@ -235,7 +235,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
 
     /// The device's own network address, from the provisioning record.
     pub fn station(&self) -> Option<Station> {
-        self.core.provisioning.record()?.station
+        self.core.provisioning.station
     }
 
     /// The device's public key; zeros before it was started.
@@ -272,13 +272,11 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
     }
 
     fn connect(&self) -> Wants {
-        match self.core.provisioning.record() {
-            Some(record) => Wants::Connect {
-                address: record.gateway_address.to_be_bytes(),
-                port: record.gateway_port,
-            },
-            None => Wants::Nothing,
+        let provisioned = &self.core.provisioning;
+        if !provisioned.is_known {
+            return Wants::Nothing;
         }
+        Wants::Connect { address: provisioned.address, port: provisioned.port }
     }
 
     /// A reboot waits for its own result to be sent.
@@ -292,8 +290,8 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         if has_more || self.session.is_held_back() {
             return now_ms;
         }
-        let is_unprovisioned = matches!(self.session.phase, Phase::Down { .. })
-            && self.core.provisioning.record().is_none();
+        let is_unprovisioned =
+            matches!(self.session.phase, Phase::Down { .. }) && !self.core.provisioning.is_known;
         let session = self.session.deadline_ms().filter(|_| !is_unprovisioned);
         let guests = self.core.guests.iter().filter_map(|guest| guest.wake_at_ms()).min();
         let install = match self.core.install.phase {

@@ -166,7 +166,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if !self.install.is_for(Phase::Manifest, message.app, message.generation) {
             return;
         }
-        let result = if self.is_signed(message) {
+        let result = if self.is_signed(message, platform) {
             self.take_manifest(message, false, platform)
         } else {
             Err(GuestReason::SignatureInvalid.into())
@@ -199,11 +199,11 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// Whether a pinned key vouches for the manifest. Apart from what uses the manifest, so that
     /// the curve has the stack to itself.
     #[inline(never)]
-    fn is_signed(&self, message: &InstallMessage<'_>) -> bool {
-        let Some(record) = self.provisioning.record() else { return false };
+    fn is_signed<P: Platform>(&mut self, message: &InstallMessage<'_>, platform: &mut P) -> bool {
+        let pins = store::read_signers(&mut self.journal, platform);
         let Some(signature) = message.signature.first_chunk() else { return false };
         let parts = [SIGNED_PREFIX, message.manifest];
-        record.signer_pins.iter().any(|pin| ed25519::verify(&pin.0, &parts, signature).is_ok())
+        pins.keys().iter().any(|pin| ed25519::verify(pin, &parts, signature).is_ok())
     }
 
     #[inline(never)]
@@ -215,8 +215,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     ) -> Result<(), Refused> {
         let manifest =
             Manifest::decode(message.manifest).map_err(|_| GuestReason::ManifestMalformed)?;
-        let own = self.provisioning.record().map(|record| record.namespace);
-        let is_announced = (is_local || own == Some(manifest.namespace))
+        let is_own =
+            is_local || store::is_own_namespace(&mut self.journal, platform, manifest.namespace);
+        let is_announced = is_own
             && manifest.app_uid == message.app.0
             && manifest.generation == message.generation;
         if !is_announced {

@@ -13,6 +13,7 @@ use crate::keys;
 use crate::limits;
 use crate::outbox::{self, Due, Sent};
 use crate::platform::Platform;
+use crate::store::RecordBytes;
 
 /// Where the session is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -198,7 +199,7 @@ impl Session {
         match self.phase {
             Phase::Lost => self.back_off(now_ms, platform),
             Phase::Down { retry_at_ms } => {
-                if retry_at_ms <= now_ms && core.provisioning.record().is_some() {
+                if retry_at_ms <= now_ms && core.provisioning.is_known {
                     self.enter(Phase::Connecting, now_ms);
                 }
                 return false;
@@ -280,17 +281,11 @@ impl Session {
         key: &wasmbed_curve::ed25519::Key,
         now_ms: u64,
     ) -> bool {
-        let Some(record) = core.provisioning.record() else { return false };
-        let mut pins = [[0; 32]; wasmbed_wire::limits::PINS_MAX];
-        let mut count = 0;
-        for (target, pin) in pins.iter_mut().zip(record.ca_pins.iter()) {
-            *target = pin.0;
-            count += 1;
-        }
+        let Some(server_name) = core.provisioning.gateway.text() else { return false };
         let config = Config {
             key,
-            pins: pins.get(..count).unwrap_or_default(),
-            server_name: record.gateway_name,
+            pins: core.provisioning.authorities.keys(),
+            server_name,
             alpn: &[ALPN_512.as_bytes()],
         };
         let unix_s = self.unix_s(now_ms);
@@ -435,7 +430,7 @@ impl Session {
             if !core::mem::take(&mut self.is_opening_due) {
                 return 0;
             }
-            return self.opening_frame(core, frame);
+            return self.opening_frame(core, frame, platform);
         }
         let due = Due { is_heartbeat: self.heartbeat_at_ms <= now_ms };
         match core.next_frame(due, now_ms, frame, platform) {
@@ -450,12 +445,17 @@ impl Session {
 
     /// Hello or Enroll.
     #[inline(never)]
-    fn opening_frame<const GUESTS: usize>(
+    fn opening_frame<P: Platform, const GUESTS: usize>(
         &self,
-        core: &Core<'_, GUESTS>,
+        core: &mut Core<'_, GUESTS>,
         frame: &mut [u8],
+        platform: &mut P,
     ) -> usize {
-        let Some(record) = core.provisioning.record() else { return 0 };
+        let mut bytes = RecordBytes::none();
+        if bytes.read(&mut core.journal, platform).is_err() {
+            return 0;
+        }
+        let Some(record) = bytes.record() else { return 0 };
         let message = if self.phase == Phase::Enrolling {
             DeviceMessage::Enroll(Enroll { token: record.token })
         } else {

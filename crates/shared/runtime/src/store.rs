@@ -2,8 +2,8 @@
 //! known time, the generation table and the set of stopped slots.
 
 use wasmbed_journal::{Error, Journal};
-use wasmbed_wire::AppId;
-use wasmbed_wire::limits::PROVISIONING_BYTES_MAX;
+use wasmbed_wire::limits::{NAME_BYTES_MAX, PINS_MAX, PROVISIONING_BYTES_MAX};
+use wasmbed_wire::{AppId, Provisioning, PublicKey, Seq, Station};
 
 use crate::keys;
 use crate::limits;
@@ -58,34 +58,154 @@ impl BootRecord {
     }
 }
 
-/// The provisioning record as it was written; decoded where it is needed.
-#[derive(Debug)]
-pub struct ProvisioningBytes {
-    bytes: [u8; PROVISIONING_BYTES_MAX],
-    used: u16,
+/// Keys that a record pins, of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Pins {
+    keys: [[u8; 32]; PINS_MAX],
+    used: u8,
 }
 
-impl ProvisioningBytes {
+impl Pins {
+    const NONE: Self = Self { keys: [[0; 32]; PINS_MAX], used: 0 };
+
+    fn of(pins: &Seq<'_, PublicKey, PINS_MAX>) -> Self {
+        let mut own = Self::NONE;
+        for (target, pin) in own.keys.iter_mut().zip(pins.iter()) {
+            *target = pin.0;
+            own.used += 1;
+        }
+        own
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[[u8; 32]] {
+        self.keys.get(..self.used.into()).unwrap_or_default()
+    }
+}
+/// A name from the provisioning record.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    bytes: [u8; NAME_BYTES_MAX],
+    used: u8,
+}
+
+impl Name {
+    const NONE: Self = Self { bytes: [0; NAME_BYTES_MAX], used: 0 };
+
+    fn of(text: &str) -> Self {
+        let mut own = Self::NONE;
+        if let Some(target) = own.bytes.get_mut(..text.len()) {
+            target.copy_from_slice(text.as_bytes());
+            own.used = text.len() as u8;
+        }
+        own
+    }
+
+    /// The name.
+    pub fn text(&self) -> Option<&str> {
+        core::str::from_utf8(self.bytes.get(..self.used.into())?).ok()
+    }
+}
+
+/// The provisioning record as it was written.
+#[derive(Debug)]
+pub struct RecordBytes {
+    bytes: [u8; PROVISIONING_BYTES_MAX],
+    used: usize,
+}
+
+impl RecordBytes {
+    /// No record.
     pub const fn none() -> Self {
         Self { bytes: [0; PROVISIONING_BYTES_MAX], used: 0 }
     }
 
+    /// Reads it in place: it is too large to be handed around.
     pub fn read<P: Platform>(
         &mut self,
         journal: &mut Journal,
         platform: &mut P,
     ) -> Result<(), Error> {
         let found = journal.fetch(platform.flash(), keys::PROVISIONING, &mut self.bytes)?;
-        self.used = found.unwrap_or(0) as u16;
+        self.used = found.unwrap_or(0);
         Ok(())
     }
 
     /// The record, if there is one that can be read.
-    #[inline(never)]
-    pub fn record(&self) -> Option<wasmbed_wire::Provisioning<'_>> {
-        let bytes = self.bytes.get(..usize::from(self.used))?;
-        wasmbed_wire::Provisioning::decode(bytes).ok()
+    pub fn record(&self) -> Option<Provisioning<'_>> {
+        Provisioning::decode(self.bytes.get(..self.used)?).ok()
     }
+}
+
+/// What a connection needs of the provisioning record. The rest is read where it is needed, which
+/// is never deep in the stack: signers, namespace, token.
+#[derive(Debug)]
+pub struct Provisioned {
+    /// Whether there is a record.
+    pub is_known: bool,
+    /// Address of the gateway.
+    pub address: [u8; 4],
+    /// Port of the gateway.
+    pub port: u16,
+    /// The device's own network address.
+    pub station: Option<Station>,
+    /// Keys of the fleet's authority.
+    pub authorities: Pins,
+    /// Name that the gateway's certificate carries.
+    pub gateway: Name,
+}
+
+impl Provisioned {
+    pub const fn none() -> Self {
+        Self {
+            is_known: false,
+            address: [0; 4],
+            port: 0,
+            station: None,
+            authorities: Pins::NONE,
+            gateway: Name::NONE,
+        }
+    }
+
+    /// Reads the record.
+    #[inline(never)]
+    pub fn read<P: Platform>(
+        &mut self,
+        journal: &mut Journal,
+        platform: &mut P,
+    ) -> Result<(), Error> {
+        let mut bytes = RecordBytes::none();
+        bytes.read(journal, platform)?;
+        let Some(record) = bytes.record() else { return Ok(()) };
+        self.is_known = true;
+        self.address = record.gateway_address.to_be_bytes();
+        self.port = record.gateway_port;
+        self.station = record.station;
+        self.authorities = Pins::of(&record.ca_pins);
+        self.gateway = Name::of(record.gateway_name);
+        Ok(())
+    }
+}
+
+/// Reads the keys whose signatures over images count.
+#[inline(never)]
+pub fn read_signers<P: Platform>(journal: &mut Journal, platform: &mut P) -> Pins {
+    let mut bytes = RecordBytes::none();
+    let is_read = bytes.read(journal, platform).is_ok();
+    let record = bytes.record().filter(|_| is_read);
+    record.map_or(Pins::NONE, |record| Pins::of(&record.signer_pins))
+}
+
+/// Whether this is the namespace of the device.
+#[inline(never)]
+pub fn is_own_namespace<P: Platform>(
+    journal: &mut Journal,
+    platform: &mut P,
+    namespace: &str,
+) -> bool {
+    let mut bytes = RecordBytes::none();
+    let is_read = bytes.read(journal, platform).is_ok();
+    bytes.record().is_some_and(|record| is_read && record.namespace == namespace)
 }
 
 /// Why a generation is not taken.
