@@ -1,12 +1,14 @@
 //! OpenAPI v3: an index, and one document for each group and version. Made when asked for, as it is
-//! asked for rarely. Leaves out version 2, which clients can do without.
+//! asked for rarely. Version 2 is there without a schema: `kubectl apply` of a `kind: List` stops where
+//! there is no document at all, and takes what has no schema there as it is.
 
-use http::header::HeaderMap;
+use http::header::{self, HeaderMap};
+use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::discovery::{digest, tagged};
 use crate::kind::{Kind, Verbs};
-use crate::reply::Reply;
+use crate::reply::{self, Reply};
 use crate::server::Core;
 use crate::status::Refusal;
 
@@ -39,6 +41,44 @@ pub(crate) fn document(
         return Err(Refusal::unknown_path());
     }
     Ok(tagged(headers, describe(core, group, version).to_string()))
+}
+
+/// `/openapi/v2`, in JSON or in the protobuf that kubectl asks for.
+pub(crate) fn version_2(headers: &HeaderMap) -> Reply {
+    let title = "Kubernetes";
+    let version = env!("CARGO_PKG_VERSION");
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|one| one.to_str().ok());
+    let wanted = accepted.flat_map(|one| one.split(',')).map(str::trim);
+    let Some(media) = wanted.into_iter().find_map(version_2_media) else {
+        let document = json!({
+            "swagger": "2.0", "info": {"title": title, "version": version}, "paths": {},
+        });
+        return reply::json(StatusCode::OK, &document);
+    };
+    let info = [field(1, title.as_bytes()), field(2, version.as_bytes())].concat();
+    let document = [field(1, b"2.0"), field(2, &info), field(8, b"")].concat();
+    let mut reply = reply::bytes(StatusCode::OK, document);
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    reply
+}
+
+/// The two names of the protobuf form: with `@`, which is no media type, and without.
+fn version_2_media(wanted: &str) -> Option<&'static str> {
+    const MEDIA: [&str; 2] = [
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    ];
+    let name = wanted.split(';').next()?.trim();
+    MEDIA.into_iter().find(|media| *media == name)
+}
+
+/// A field of bytes in protobuf. All here are shorter than 128 bytes.
+///
+/// # Source
+/// `openapiv2/OpenAPIv2.proto` of github.com/google/gnostic-models: Document 1 swagger, 2 info,
+/// 8 paths; Info 1 title, 2 version.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8 & 0x7f], bytes].concat()
 }
 
 fn describe(core: &Core, group: &str, version: &str) -> Value {

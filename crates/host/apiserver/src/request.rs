@@ -43,6 +43,8 @@ pub(crate) enum Route {
     Version,
     /// `/healthz`, `/livez`, `/readyz`, and what is below them.
     Health(String),
+    /// `/openapi/v2`
+    OpenApi2,
     /// `/openapi/v3`
     OpenApiIndex,
     /// `/openapi/v3/api/v1` or `/openapi/v3/apis/GROUP/VERSION`
@@ -68,6 +70,7 @@ pub(crate) fn route(path: &str) -> Route {
         ["apis", group, version, ref rest @ ..] => resource(group, version, rest),
         ["version"] => Route::Version,
         ["healthz" | "livez" | "readyz", ..] => Route::Health(parts[0].to_owned()),
+        ["openapi", "v2"] => Route::OpenApi2,
         ["openapi", "v3"] => Route::OpenApiIndex,
         ["openapi", "v3", "api", version] => Route::OpenApi(String::new(), version.to_owned()),
         ["openapi", "v3", "apis", group, version] => {

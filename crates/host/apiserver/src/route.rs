@@ -97,6 +97,7 @@ async fn fixed(
         Route::Group(group) => discovery::group(core, &group),
         Route::GroupVersion(group, version) => discovery::resources(core, &group, &version),
         Route::Version => Ok(reply::json(StatusCode::OK, &discovery::version())),
+        Route::OpenApi2 => Ok(openapi::version_2(headers)),
         Route::OpenApiIndex => Ok(reply::json(StatusCode::OK, &openapi::index(core))),
         Route::OpenApi(group, version) => openapi::document(core, headers, &group, &version),
         Route::Metrics => Ok(metrics(core)),

@@ -62,6 +62,8 @@ pub enum Command {
     Run(Run),
     /// Look into WebAssembly modules and prepared images.
     Image(Image),
+    /// Let a device have sessions, or deny them to it.
+    Device(DeviceGroup),
     /// Run the whole platform on this machine.
     Up(Up),
     /// Run one role of the platform.
@@ -335,6 +337,20 @@ pub enum ImageCommand {
         #[arg(short, long, value_name = "FORMAT")]
         output: Option<String>,
     },
+}
+
+#[derive(Args)]
+pub struct DeviceGroup {
+    #[command(subcommand)]
+    pub command: DeviceCommand,
+}
+
+#[derive(Subcommand)]
+pub enum DeviceCommand {
+    /// Let the device have sessions: approves one that waits, or takes a denial back.
+    Enable(Target),
+    /// End the device's session within a second, and deny it others. Its key stays known.
+    Disable(Target),
 }
 
 #[derive(Args)]

@@ -68,6 +68,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Build(build) => build::run(&build),
         Command::Run(run) => run::run(&run).await,
         Command::Image(image) => image::run(&image),
+        Command::Device(group) => operate::device(&scope, &group).await,
         Command::Up(up) => platform::up::run(&scope, &up).await,
         Command::Serve(serve) => platform::serve::run(&scope, &serve).await,
         Command::Provision(provision) => provision::run(&provision),

@@ -1,4 +1,4 @@
-//! One-time operations: restart, reboot, ping, and the counters of a device.
+//! Operations on one object: enable, disable, restart, reboot, ping, and the counters of a device.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::apply::merge;
-use crate::arguments::{Scope, Target};
+use crate::arguments::{DeviceCommand, DeviceGroup, Scope, Target};
 use crate::client::{Connection, connect};
 use crate::get::fetch;
 use crate::kinds;
@@ -47,6 +47,21 @@ pub async fn restart(scope: &Scope, target: &Target) -> Result<ExitCode> {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     merge(&connection, &path, &json!({"spec": {"restartedAt": now}})).await?;
     outln!("{} restarted", kind.object_name(&name));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Enables or disables a device, whoever wrote the field before: the last word counts.
+pub async fn device(scope: &Scope, group: &DeviceGroup) -> Result<ExitCode> {
+    let (target, enabled, word) = match &group.command {
+        DeviceCommand::Enable(target) => (target, true, "enabled"),
+        DeviceCommand::Disable(target) => (target, false, "disabled"),
+    };
+    let connection = connect(scope).await?;
+    let name = device_of(&connection, &target.word()).await?;
+    let (kind, name) = kinds::parse_target(&name, "device")?;
+    let path = kind.path(Some(&connection.namespace), Some(&name));
+    merge(&connection, &path, &json!({"spec": {"enabled": enabled}})).await?;
+    outln!("{} {word}", kind.object_name(&name));
     Ok(ExitCode::SUCCESS)
 }
 
