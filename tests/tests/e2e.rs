@@ -74,7 +74,7 @@ fn what_cannot_run_ends_in_a_condition_that_says_why() {
     let text = b"this is not WebAssembly";
     check("text", text, &modules::digest(text), "NotWebAssembly", "");
     let simd = modules::binary(modules::USES_SIMD);
-    check("simd", &simd, &modules::digest(&simd), "FeatureUnsupported", "simd");
+    check("simd", &simd, &modules::digest(&simd), "FeatureUnsupported", "SIMD");
     let large = modules::binary(modules::TOO_LARGE);
     check("large", &large, &modules::digest(&large), "DoesNotFit", "bytes");
     let trap = modules::binary(modules::DIVIDES_BY_ZERO);

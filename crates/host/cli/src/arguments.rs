@@ -46,6 +46,10 @@ pub enum Command {
     Wait(Wait),
     /// Show what the guests of a device wrote.
     Logs(Logs),
+    /// Show what the guests of a device sent.
+    Messages(Messages),
+    /// Send a message to the guests of a device that receive its topic.
+    Send(Send),
     /// Restart an application once, on every device that runs it.
     Restart(Target),
     /// Reboot a device once.
@@ -217,6 +221,45 @@ pub struct Logs {
     /// Only the last lines.
     #[arg(long, value_name = "LINES")]
     pub tail: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct Messages {
+    #[command(flatten)]
+    pub target: Target,
+    /// Only messages of this application.
+    #[arg(short, long, value_name = "NAME")]
+    pub application: Option<String>,
+    /// Only messages of this topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Go on as messages come.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last messages.
+    #[arg(long, value_name = "MESSAGES")]
+    pub tail: Option<u32>,
+    /// Only messages with this number or a higher one.
+    #[arg(long, value_name = "NUMBER")]
+    pub since_seq: Option<u64>,
+    /// Form of the output: json, one object a line.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Send {
+    /// Device, as NAME or TYPE/NAME; a VirtualDevice stands for its Device.
+    #[arg(value_name = "[TYPE/]NAME")]
+    pub device: String,
+    /// What it is about: at most 32 bytes.
+    pub topic: String,
+    /// The message, as text.
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub payload: Option<String>,
+    /// File with the message, or - for standard input: at most 256 bytes.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use futures::{AsyncBufReadExt, StreamExt};
 
 use crate::arguments::{Logs, Scope};
-use crate::client::connect;
+use crate::client::{Connection, connect};
 use crate::operate::{device_of, live_path};
 
 /// Prints the log of one device, and follows it if asked to.
@@ -18,16 +18,22 @@ pub async fn run(scope: &Scope, logs: &Logs) -> Result<ExitCode> {
     query.extend(logs.tail.map(|lines| format!("tail={lines}")));
     query.extend(logs.application.as_ref().map(|name| format!("application={name}")));
     let path = format!("{}?{}", live_path(&connection, &device, "log"), query.join("&"));
-    let request = http::Request::get(path).body(Vec::new())?;
-    let mut lines = connection.client.request_stream(request).await?.lines();
-    let mut out = std::io::stdout();
-    while let Some(line) = lines.next().await {
-        let line = line.context("the log broke off")?;
-        writeln!(out, "{line}")?;
-        out.flush()?;
-    }
+    print(&connection, path).await?;
     if logs.follow {
         bail!("the gateway ended the log of {device}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the lines of a live resource as they come.
+pub async fn print(connection: &Connection, path: String) -> Result<()> {
+    let request = http::Request::get(path).body(Vec::new())?;
+    let mut lines = connection.client.request_stream(request).await?.lines();
+    let mut out = std::io::stdout();
+    while let Some(line) = lines.next().await {
+        let line = line.context("the stream of lines broke off")?;
+        writeln!(out, "{line}")?;
+        out.flush()?;
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ mod get;
 mod image;
 mod kinds;
 mod logs;
+mod messages;
 mod new;
 mod operate;
 mod output;
@@ -60,6 +61,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Delete(delete) => delete::run(&scope, &delete).await,
         Command::Wait(wait) => wait::run(&scope, &wait).await,
         Command::Logs(logs) => logs::run(&scope, &logs).await,
+        Command::Messages(messages) => messages::run(&scope, &messages).await,
+        Command::Send(send) => messages::send(&scope, &send).await,
         Command::Restart(target) => operate::restart(&scope, &target).await,
         Command::Reboot(target) => operate::reboot(&scope, &target).await,
         Command::Ping(target) => operate::ping(&scope, &target).await,

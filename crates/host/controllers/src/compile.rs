@@ -25,6 +25,8 @@ pub struct Compiled {
     pub memory_bytes: u64,
     /// Bytes of stack.
     pub stack_bytes: u64,
+    /// Offsets of code, and of the operators in the module that it came from.
+    pub source: Vec<(u32, u32)>,
 }
 
 /// Compiles a module within the limits and capabilities of its Application.
@@ -38,6 +40,7 @@ pub fn compile(
 ) -> Result<Compiled, Refusal> {
     let limits = limits.unwrap_or_default();
     let options = Options {
+        recursion_depth: limits.recursion_depth.map_or(0, clamp),
         memory_bytes_max: limits.memory_bytes.map(clamp),
         granted: Some(Capability::ALL.into_iter().filter(|one| granted.has(*one)).collect()),
         ..Options::default()
@@ -54,6 +57,7 @@ pub fn compile(
         memory_bytes: needs.memory_bytes_max.into(),
         stack_bytes: needs.stack_bytes.into(),
         image: prepared.image,
+        source: prepared.source,
     })
 }
 
@@ -93,5 +97,27 @@ fn refuse(error: PrepareError) -> Refusal {
         PrepareError::NoEntry => reasons::ENTRY_MISSING,
         PrepareError::Recursion { .. } => reasons::RECURSION_UNBOUNDED,
     };
-    Refusal::lasting(reason, error.to_string())
+    let message = match error {
+        PrepareError::CapabilityMissing { capability, .. } => {
+            format!("{error}: add to spec.capabilities {}", grant_text(capability))
+        }
+        PrepareError::Recursion { .. } => format!("{error}: set spec.limits.recursionDepth"),
+        error => error.to_string(),
+    };
+    Refusal::lasting(reason, message)
+}
+
+/// How a capability is granted, for less than everything where it can be.
+fn grant_text(capability: &str) -> String {
+    match capability {
+        "telemetry" | "send" | "receive" => {
+            format!("{capability}:PREFIX (topics that begin so), or {capability} (any topic)")
+        }
+        "storage" => "storage:BYTES (what it may keep)".to_owned(),
+        "led" | "button" | "uart" => {
+            format!("{capability}:INDEX (that one), or {capability} (each that the board has)")
+        }
+        "i2c" => "i2c:0xADDRESS (that one), or i2c (any address)".to_owned(),
+        _ => capability.to_owned(),
+    }
 }

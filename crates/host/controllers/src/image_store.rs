@@ -1,4 +1,5 @@
-//! Device images in a directory: `DIR/sha256/HEX`, each whole and with the right digest.
+//! Device images in a directory: `DIR/sha256/HEX`, each whole and with the right digest, and beside it
+//! `HEX.map`, where its code came from.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -30,6 +31,20 @@ impl ImageDirectory {
 
     fn file(&self, digest: &Digest) -> PathBuf {
         self.path.join(digest.to_string())
+    }
+
+    fn map_file(&self, image: &Digest) -> PathBuf {
+        self.path.join(format!("{image}.map"))
+    }
+
+    /// Writes a file whole or not at all, and returns once it survives a power cut.
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), ImageStoreError> {
+        let write = || -> io::Result<()> {
+            let staged = self.stage(bytes)?;
+            fs::rename(staged, path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|source| failed("write", source))
     }
 
     fn stage(&self, image: &[u8]) -> io::Result<PathBuf> {
@@ -64,22 +79,32 @@ impl ImageStore for ImageDirectory {
 
     fn write(&self, image: &[u8]) -> Result<Digest, ImageStoreError> {
         let digest = ids::sha256(image);
-        let write = || -> io::Result<()> {
-            let staged = self.stage(image)?;
-            fs::rename(staged, self.file(&digest))?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|source| failed("write", source))?;
+        self.put(&self.file(&digest), image)?;
         Ok(digest)
     }
 
-    fn remove(&self, digest: &Digest) -> Result<(), ImageStoreError> {
-        match fs::remove_file(self.file(digest)) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(failed("remove", source))
-            }
-            _ => Ok(()),
+    fn read_source_map(&self, image: &Digest) -> Result<Option<Vec<u8>>, ImageStoreError> {
+        match fs::read(self.map_file(image)) {
+            Ok(map) => Ok(Some(map)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(failed("read", source)),
         }
+    }
+
+    fn write_source_map(&self, image: &Digest, map: &[u8]) -> Result<(), ImageStoreError> {
+        self.put(&self.map_file(image), map)
+    }
+
+    fn remove(&self, digest: &Digest) -> Result<(), ImageStoreError> {
+        for path in [self.map_file(digest), self.file(digest)] {
+            match fs::remove_file(path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("remove", source));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn list(&self) -> Result<Vec<Digest>, ImageStoreError> {

@@ -4,6 +4,7 @@
 
 mod application;
 mod compile;
+mod configuration;
 mod context;
 pub mod definitions;
 mod device;

@@ -6,13 +6,15 @@ use wasmbed_crds::application::RestartPolicy;
 use wasmbed_crds::application_revision::{Needs, RevisionTemplate};
 use wasmbed_crds::limits::MODULE_BYTES_MAX;
 use wasmbed_image::grants::text::ParseErrorKind;
-use wasmbed_image::{Config, GrantList, Manifest};
+use wasmbed_image::{GrantList, Manifest};
 use wasmbed_model::condition::reasons;
 use wasmbed_model::ids::{self, AppId, Digest};
+use wasmbed_model::source_map::SourceMap;
 use wasmbed_pki::ImageSigner;
 use wasmbed_wire::limits::IMAGE_BYTES_MAX;
 
 use crate::compile::{Compiled, compile};
+use crate::configuration::Strings;
 
 /// Bytes to which everything in a device's arena is aligned.
 const ARENA_ALIGN_BYTES: u64 = 8;
@@ -64,6 +66,8 @@ pub struct Signed {
     pub image: Vec<u8>,
     /// SHA-256 of the image.
     pub image_digest: Digest,
+    /// Where its code came from, encoded.
+    pub source_map: Vec<u8>,
     /// Number of its format.
     pub image_format: u8,
     /// What a device must have.
@@ -89,6 +93,7 @@ pub fn prepare(
     let module_digest = ids::sha256(module);
     check_module(module, module_digest, expected)?;
     let granted = granted(&template.capabilities)?;
+    let strings = Strings::of(template.config.as_ref())?;
     let compiled = compile(module, template.limits, granted.grants())?;
     check_image(&compiled)?;
     let image_digest = ids::sha256(&compiled.image);
@@ -100,7 +105,7 @@ pub fn prepare(
         image_digest: image_digest.0,
         image_bytes: compiled.image.len() as u32,
         grants: granted.grants(),
-        config: Config::default(),
+        config: strings.signed(),
         limits: compiled.limits,
         restart_policy: match template.restart_policy {
             RestartPolicy::Always => wasmbed_image::RestartPolicy::Always,
@@ -123,8 +128,18 @@ pub fn prepare(
         .sign(&manifest)
         .map_err(|error| Refusal::lasting(reasons::TOO_LARGE, error.to_string()))?;
     let needs = needs(&compiled);
-    let Compiled { image, format: image_format, .. } = compiled;
-    Ok(Signed { module_digest, image, image_digest, image_format, needs, manifest, signature })
+    let Compiled { image, format: image_format, source, .. } = compiled;
+    let source_map = SourceMap::new(source).encode();
+    Ok(Signed {
+        module_digest,
+        image,
+        image_digest,
+        source_map,
+        image_format,
+        needs,
+        manifest,
+        signature,
+    })
 }
 
 fn check_module(module: &[u8], digest: Digest, expected: Option<Digest>) -> Result<(), Refusal> {

@@ -1,5 +1,7 @@
 //! Application: a WebAssembly module that is to run on the devices that a selector matches.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -64,15 +66,26 @@ pub struct ApplicationSpec {
     /// Bounds on what a guest may use, beyond those of its device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// What the guest may do beyond computing: each names a group of functions it may import.
-    /// `telemetry:PREFIX` allows telemetry under topics with that prefix only.
+    /// What the guest may do beyond computing, each as `NAME[:ARGUMENT][@COUNT/UNIT]`, where UNIT is
+    /// `s`, `m` or `h` and bounds how often: `log`, `clock`, `timer`, `random`, `args`,
+    /// `telemetry:PREFIX`, `send:TOPICPREFIX`, `receive:TOPICPREFIX`, `storage:BYTES`,
+    /// `led:NAME_OR_INDEX`, `button:INDEX`, `i2c:0xADDRESS`, `uart:INDEX`.
+    /// A module that imports a function of a capability that is not listed is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 32),
-        inner(length(min = 1, max = 64), regex(pattern = "^[a-z][a-z0-9-]*(:[ -~]+)?$"))
+    #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(one, one.matches('^(log|clock|timer|random|args|telemetry|send|receive|storage|led|button|i2c|uart)([:@].*)?$'))")
+            .message("a capability is one of log, clock, timer, random, args, telemetry, send, receive, storage, led, button, i2c and uart, as NAME[:ARGUMENT][@COUNT/UNIT]"),
+        validation = Rule::new("self.all(one, !one.contains('@') || one.matches('@[1-9][0-9]{0,4}/[smh]$'))")
+            .message("how often is written @COUNT/UNIT at the end, with UNIT s, m or h, as in telemetry:room@10/s"),
+        validation = Rule::new("self.all(one, one.matches('^[!-~]+$'))")
+            .message("a capability has no spaces, and only ASCII characters that can be seen"),
     )]
-    #[x_kube(merge_strategy = ListMerge::Set)]
     pub capabilities: Vec<String>,
+    /// Arguments and environment of the guest: read by programs for WASI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Config>,
     /// Whether a guest that ended is started again.
     #[serde(default)]
     pub restart_policy: RestartPolicy,
@@ -162,6 +175,26 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub fuel: Option<i64>,
+    /// How often a circle of calls may go round. Without it, a module whose functions call each other
+    /// in a circle is refused, because its stack has no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub recursion_depth: Option<i64>,
+}
+
+/// Arguments and environment of a guest: at most 96 bytes together, with a byte more for each.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    /// Arguments after the program's name, which is the Application's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 95), regex(pattern = "^[^\\x00]*$")))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub args: Vec<String>,
+    /// Environment variables by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::environment")]
+    pub env: BTreeMap<String, String>,
 }
 
 /// Whether a guest that ended is started again.

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::application::{ImageSource, Limits, RestartPolicy};
+use crate::application::{Config, ImageSource, Limits, RestartPolicy};
 use crate::schema;
 
 /// What was prepared and signed.
@@ -88,9 +88,12 @@ pub struct RevisionTemplate {
     pub limits: Option<Limits>,
     /// What the guest may do beyond computing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 64)))]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub capabilities: Vec<String>,
+    /// Arguments and environment of the guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Config>,
     /// Whether a guest that ended is started again.
     #[serde(default)]
     pub restart_policy: RestartPolicy,

@@ -159,8 +159,46 @@ pub struct DeviceApplication {
     /// Starts after a failure since it was installed.
     #[serde(default)]
     pub restarts: i64,
+    /// Fuel that the guest had consumed when the state began, in source operators. How much it has
+    /// consumed since is in `devices/NAME/counters` of the live API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<i64>,
+    /// Bytes of RAM that the guest took when the state began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<i64>,
+    /// When the device starts the failed guest again. Absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub next_start_time: Option<Time>,
+    /// The last trap, also after the guest was started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_trap: Option<LastTrap>,
     /// When the state began, as the gateway saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub last_transition_time: Option<Time>,
+}
+
+/// Where and why a guest trapped.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastTrap {
+    /// What it did, e.g. `TrapDivideByZero`.
+    pub reason: String,
+    /// Index of the function in the WebAssembly module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<i64>,
+    /// Byte offset of the operator in the WebAssembly module, as its tools show it. Absent where the
+    /// image's source map is not at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_offset: Option<i64>,
+    /// Byte offset in the code section of the device image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_offset: Option<i64>,
+    /// Generation of the Application that trapped.
+    pub generation: i64,
+    /// When the gateway was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub time: Option<Time>,
 }

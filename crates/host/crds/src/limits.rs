@@ -10,7 +10,7 @@ pub const ENROLLMENT_USES_MAX: i64 = 1000;
 pub const GATEWAY_REPLICAS_MAX: usize = 64;
 /// Boards in a fit report: every board there is, with room to grow.
 pub const FIT_BOARDS_MAX: usize = 64;
-/// Capabilities one Application may ask for: twice the number that exists.
-pub const CAPABILITIES_MAX: usize = 32;
+/// Capabilities one Application may ask for: as many as its signed manifest holds.
+pub const CAPABILITIES_MAX: usize = 16;
 /// Bytes of a WebAssembly module: what an API object may hold, so that every source is alike.
 pub const MODULE_BYTES_MAX: usize = 1 << 20;

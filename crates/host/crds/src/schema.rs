@@ -86,6 +86,20 @@ pub fn labels(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Environment variables of a guest.
+pub fn environment(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": { "type": "string", "maxLength": 94, "pattern": "^[^\\x00]*$" },
+        "x-kubernetes-validations": [{
+            "rule": "self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]*$'))",
+            "message": "the name of an environment variable has letters, digits and _ only, and does \
+                        not begin with a digit",
+        }],
+    })
+}
+
 /// Drops what the derive leaves behind: printer column priorities of 0, and `nullable`, because an
 /// optional field is left out here, never null.
 pub fn tidy(definition: &mut CustomResourceDefinition) {

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use wasmbed_crds::Device;
 use wasmbed_wire::limits::{FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES};
 use wasmbed_wire::{
-    AppCommand, Command, DecodeError, DeviceMessage, EnrollRequired, Frames, GatewayMessage,
-    PublicKey, Refused, RefusedReason, Seq, Welcome, encode_frame,
+    AppCommand, Command, DecodeError, Deliver, DeviceMessage, EnrollRequired, Frames,
+    GatewayMessage, PublicKey, Refused, RefusedReason, Seq, StateReport, Welcome, encode_frame,
 };
 
 use crate::admission::{Admission, AdmissionError, Admissions};
@@ -28,8 +28,10 @@ use crate::listener::HandshakeTurn;
 use crate::mailbox::{CommandAnswer, CommandOrder, Mailbox, Wish};
 use crate::metrics::{self, Metrics};
 use crate::registry::{LastHeartbeat, LiveDevice, Registry, SessionHandle, TelemetryEntry, lock};
-use crate::session::{CloseReason, CommandKind, Effect, EndReason, Input, Session, Verdict, Waits};
-use crate::session::{HelloFacts, retry_ms};
+use crate::session::{
+    CloseReason, CommandKind, Delivery, Effect, EndReason, HelloFacts, Input, Session, Verdict,
+    Waits, retry_ms,
+};
 use crate::status_writer::StatusWriter;
 use crate::tls::DeviceTls;
 
@@ -217,7 +219,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 if order.answer.is_closed() || self.pending.len() >= limits::COMMANDS_PENDING_MAX {
                     return Ok(());
                 }
-                let effects = self.session.step(Input::Command(order.kind), Instant::now());
+                let input = Input::Command(order.kind.clone());
+                let effects = self.session.step(input, Instant::now());
                 if let Some(Effect::SendCommand { id, .. }) = effects.first() {
                     self.pending.push((*id, order));
                 }
@@ -280,6 +283,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 | Effect::SendDesired { .. }
                 | Effect::SendCommand { .. }
                 | Effect::SendContent(_)) => self.send_effect(effect).await?,
+                Effect::RecordReport(report) => {
+                    let place = report.image.zip(report.offset);
+                    let module_offset = match place {
+                        Some((image, offset)) => {
+                            self.service.images.module_offset(image, offset).await
+                        }
+                        None => None,
+                    };
+                    self.report(report, module_offset);
+                }
                 effect => self.record(effect),
             }
         }
@@ -335,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Err(Broken::Closed(CloseReason::Refused(RefusedReason::Busy)));
         };
         let live = self.service.registry.enter(name);
-        let handle = SessionHandle { epoch, mailbox: Arc::clone(&self.mailbox) };
+        let handle = SessionHandle { epoch, minor, mailbox: Arc::clone(&self.mailbox) };
         if !self.service.registry.attach(&live, handle) {
             return Err(Broken::Closed(CloseReason::Ended(EndReason::Superseded)));
         }
@@ -376,10 +389,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 self.send(&GatewayMessage::DesiredState(state)).await
             }
             Effect::SendCommand { id, kind } => {
-                let message = match kind {
+                let message = match &kind {
                     CommandKind::Ping => GatewayMessage::Ping(Command { id }),
                     CommandKind::Reboot => GatewayMessage::Reboot(Command { id }),
-                    CommandKind::Restart(app) => GatewayMessage::Restart(AppCommand { id, app }),
+                    CommandKind::Restart(app) => {
+                        GatewayMessage::Restart(AppCommand { id, app: *app })
+                    }
+                    CommandKind::Deliver(Delivery { topic, payload }) => {
+                        GatewayMessage::Deliver(Deliver { id, topic, payload })
+                    }
                 };
                 self.send(&message).await
             }
@@ -403,13 +421,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
+    /// Keeps what the device said of a guest.
+    fn report(&self, report: StateReport, module_offset: Option<u32>) {
+        let Some(standing) = &self.live else { return };
+        let now = Timestamp::now();
+        if lock(&standing.device.facts).report(report, module_offset, now) {
+            self.service.writer.changed(&standing.device.name);
+        }
+    }
+
     /// Keeps what the device said.
     fn record(&mut self, effect: Effect) {
         let Some(standing) = &self.live else { return };
         let device = &standing.device;
         let received_ms = unix_ms();
         let is_changed = match effect {
-            Effect::RecordReport(report) => lock(&device.facts).report(report, Timestamp::now()),
             Effect::InventoryComplete => lock(&device.facts).inventory_complete(),
             Effect::RecordHeartbeat(facts) => {
                 *lock(&device.heartbeat) = Some(LastHeartbeat { received_ms, facts });
@@ -424,7 +450,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 false
             }
             Effect::RecordMessage(message) => {
-                device.push_message(received_ms, standing.boot_count, message);
+                let lost = device.push_message(received_ms, standing.boot_count, message);
+                self.service.metrics.messages_lost.inc_by(lost.into());
                 false
             }
             Effect::Resolve { id, outcome, uptime_ms, receivers } => {

@@ -151,7 +151,7 @@ fn withheld(refusal: &Refusal, now: Timestamp) -> DeviceApplication {
         state: GuestState::Refused.name().to_owned(),
         reason: refusal.reason.name().to_owned(),
         message: Some(refusal.message()),
-        restarts: 0,
         last_transition_time: Some(Time(now)),
+        ..DeviceApplication::default()
     }
 }

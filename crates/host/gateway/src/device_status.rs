@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use wasmbed_crds::condition;
-use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastReset};
+use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastReset, LastTrap};
 use wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX;
 use wasmbed_model::condition::{Observation, Verdict, kinds, reasons};
 use wasmbed_model::desired::Budget;
@@ -46,6 +46,9 @@ pub(crate) enum Ended {
 struct Guest {
     report: StateReport,
     since: Timestamp,
+    /// When the report came: what it says of the time to come counts from then.
+    received: Timestamp,
+    last_trap: Option<LastTrap>,
     /// Generation that runs on after the reported one failed, where the device went back to it.
     runs_on: Option<u64>,
 }
@@ -91,8 +94,14 @@ impl Facts {
         Some(Budget { arena_bytes, slot_bytes, slots, guests, image_format })
     }
 
-    /// Takes a report in. Returns whether it changed anything.
-    pub(crate) fn report(&mut self, report: StateReport, now: Timestamp) -> bool {
+    /// Takes a report in; `module_offset` is where in the module it trapped, if that is known.
+    /// Returns whether it changed anything.
+    pub(crate) fn report(
+        &mut self,
+        report: StateReport,
+        module_offset: Option<u32>,
+        now: Timestamp,
+    ) -> bool {
         let uid = uid_text(&report.app);
         let carried = self.carried.iter().position(|app| app.uid == uid);
         let carried = carried.map(|index| self.carried.remove(index));
@@ -105,7 +114,7 @@ impl Facts {
             );
         }
         let known = self.guests.get(&report.app);
-        if known.is_some_and(|guest| guest.report == report) {
+        if known.is_some_and(|guest| lasting(guest.report) == lasting(report)) {
             return false;
         }
         if let Some(failed) = known.filter(|guest| guest.went_back_to(&report)).cloned() {
@@ -131,8 +140,13 @@ impl Facts {
             }
             _ => now,
         };
+        let last_trap = last_trap(&report, module_offset, now).or_else(|| match known {
+            Some(guest) => guest.last_trap.clone(),
+            None => carried.and_then(|app| app.last_trap),
+        });
+        let guest = Guest { report, since, received: now, last_trap, runs_on };
         self.changed(true, |facts| {
-            facts.guests.insert(report.app, Guest { report, since, runs_on });
+            facts.guests.insert(report.app, guest);
         })
     }
 
@@ -277,6 +291,24 @@ fn explain(ended: Ended) -> (Verdict, &'static str, &'static str) {
     }
 }
 
+/// A report without what changes all the time while the guest's state does not.
+fn lasting(report: StateReport) -> StateReport {
+    StateReport { memory_bytes: None, fuel: None, backoff_ms: None, ..report }
+}
+
+/// The trap that a report tells of, if it does.
+fn last_trap(report: &StateReport, module_offset: Option<u32>, now: Timestamp) -> Option<LastTrap> {
+    let is_trap = report.state == GuestState::Failed && report.reason.name().starts_with("Trap");
+    is_trap.then(|| LastTrap {
+        reason: report.reason.name().to_owned(),
+        function: report.function.map(i64::from),
+        module_offset: module_offset.map(i64::from),
+        image_offset: report.offset.map(i64::from),
+        generation: i64::try_from(report.generation).unwrap_or(i64::MAX),
+        time: Some(Time(now)),
+    })
+}
+
 fn application(guest: &Guest, name_of: &dyn Fn(&AppId) -> Option<String>) -> DeviceApplication {
     let report = &guest.report;
     let uid = uid_text(&report.app);
@@ -287,8 +319,12 @@ fn application(guest: &Guest, name_of: &dyn Fn(&AppId) -> Option<String>) -> Dev
         image_digest: report.image.map(|digest| digest.to_string()),
         state: report.state.name().to_owned(),
         reason: reason_name(report).to_owned(),
-        message: message(report, guest.runs_on),
+        message: message(guest),
         restarts: report.restarts.into(),
+        fuel: report.fuel.map(|fuel| i64::try_from(fuel).unwrap_or(i64::MAX)),
+        memory_bytes: report.memory_bytes.map(i64::from),
+        next_start_time: next_start(guest).map(Time),
+        last_trap: guest.last_trap.clone(),
         last_transition_time: Some(Time(guest.since)),
     }
 }
@@ -300,20 +336,34 @@ fn reason_name(report: &StateReport) -> &'static str {
     }
 }
 
+/// When the device starts the failed guest again.
+fn next_start(guest: &Guest) -> Option<Timestamp> {
+    let wait = guest.report.backoff_ms.filter(|_| guest.report.state == GuestState::Failed)?;
+    guest.received.checked_add(SignedDuration::from_millis(wait.into())).ok()
+}
+
+/// Where it trapped: in the module, if its source map is at hand, else in the image.
+fn place(guest: &Guest) -> Option<String> {
+    let function = guest.report.function?;
+    let trap = guest.last_trap.as_ref();
+    let module_offset = trap.and_then(|trap| trap.module_offset);
+    Some(match (module_offset, guest.report.offset) {
+        (Some(offset), _) => format!("in function {function} at byte {offset:#x} of the module"),
+        (None, Some(offset)) => format!(
+            "in function {function} at byte {offset:#x} of the image's code (no source map at hand)"
+        ),
+        (None, None) => format!("in function {function}"),
+    })
+}
+
 /// The numbers of a report as a sentence.
-fn message(report: &StateReport, runs_on: Option<u64>) -> Option<String> {
+fn message(guest: &Guest) -> Option<String> {
+    let report = &guest.report;
     let mut parts = Vec::new();
-    if let Some(generation) = runs_on {
+    if let Some(generation) = guest.runs_on {
         parts.push(format!("generation {generation} runs on"));
     }
-    if let Some(function) = report.function {
-        parts.push(match report.offset {
-            Some(offset) => {
-                format!("in function {function} at offset {offset} of its lowered code")
-            }
-            None => format!("in function {function}"),
-        });
-    }
+    parts.extend(place(guest));
     match (report.needed_bytes, report.available_bytes) {
         (Some(needed), Some(available)) => {
             parts.push(format!("needs {needed} bytes, {available} are available"));
@@ -324,6 +374,10 @@ fn message(report: &StateReport, runs_on: Option<u64>) -> Option<String> {
     }
     if let Some(code) = report.exit_code {
         parts.push(format!("exited with code {code}"));
+    }
+    if let Some(wait) = report.backoff_ms.filter(|_| report.state == GuestState::Failed) {
+        let seconds = f64::from(wait) / 1000.0;
+        parts.push(format!("start {} follows after {seconds} s", u64::from(report.restarts) + 1));
     }
     if let GuestReason::Other(number) = report.reason {
         parts.push(format!("reason number {number}, which this gateway has no name for"));

@@ -1,10 +1,12 @@
-//! Image bytes for the devices: read from the store by digest, and the latest kept in memory.
+//! Image bytes for the devices, and where their code came from: read from the store by digest, and the
+//! latest kept in memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use wasmbed_model::ids::sha256;
 use wasmbed_model::image_store::{ImageStore, ImageStoreError};
+use wasmbed_model::source_map::SourceMap;
 use wasmbed_wire::Digest;
 
 use crate::limits;
@@ -32,11 +34,13 @@ pub(crate) enum ImageError {
 pub(crate) struct Images {
     store: Arc<dyn ImageStore>,
     cache: Mutex<VecDeque<(Digest, Arc<[u8]>)>>,
+    /// Source maps that were used lately, most recent last; `None` where there is none to use.
+    maps: Mutex<VecDeque<(Digest, Option<Arc<SourceMap>>)>>,
 }
 
 impl Images {
     pub(crate) fn new(store: Arc<dyn ImageStore>) -> Self {
-        Self { store, cache: Mutex::default() }
+        Self { store, cache: Mutex::default(), maps: Mutex::default() }
     }
 
     /// The bytes of one image.
@@ -56,6 +60,45 @@ impl Images {
         let image: Arc<[u8]> = bytes.into();
         self.keep(digest, &image);
         Ok(image)
+    }
+
+    /// Where in the WebAssembly module the code of `image` at `code_offset` came from, if the store
+    /// keeps a source map that says so.
+    pub(crate) async fn module_offset(&self, image: Digest, code_offset: u32) -> Option<u32> {
+        let known = {
+            let maps = lock(&self.maps);
+            maps.iter().find(|(held, _)| *held == image).map(|(_, map)| map.clone())
+        };
+        let map = match known {
+            Some(map) => map,
+            None => {
+                let map = self.read_map(image).await;
+                let mut maps = lock(&self.maps);
+                maps.push_back((image, map.clone()));
+                if maps.len() > limits::SOURCE_MAPS_MAX {
+                    maps.pop_front();
+                }
+                map
+            }
+        };
+        map?.module_offset(code_offset)
+    }
+
+    async fn read_map(&self, image: Digest) -> Option<Arc<SourceMap>> {
+        let store = Arc::clone(&self.store);
+        let read = tokio::task::spawn_blocking(move || store.read_source_map(&image)).await.ok()?;
+        match read.map(|bytes| bytes.map(|bytes| SourceMap::decode(&bytes))) {
+            Ok(None) => None,
+            Ok(Some(Ok(map))) => Some(Arc::new(map)),
+            Ok(Some(Err(error))) => {
+                tracing::warn!(%image, %error, "read a source map");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%image, %error, "read a source map");
+                None
+            }
+        }
     }
 
     fn cached(&self, digest: &Digest) -> Option<Arc<[u8]>> {

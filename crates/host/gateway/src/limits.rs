@@ -32,6 +32,10 @@ pub(crate) const COMMANDS_PENDING_MAX: usize = 8;
 /// largest (64 KB) make a rollout of several applications independent of the disk.
 pub(crate) const IMAGE_CACHE_BYTES_MAX: usize = 512 * 1024;
 
+/// Source maps held in memory: traps come from few images at a time, and a map of the largest takes
+/// some 200 KB.
+pub(crate) const SOURCE_MAPS_MAX: usize = 8;
+
 /// Devices without a session whose logs are still held, so that what a crashed device said last
 /// can be read.
 pub(crate) const DEPARTED_DEVICES_MAX: usize = 1_000;
@@ -74,7 +78,7 @@ pub(crate) const PENDING_DEVICES_MAX: usize = 1_000;
 /// stay in its status. A device names all it holds right after Welcome.
 pub(crate) const INVENTORY_WAIT: Duration = Duration::from_secs(5);
 
-/// A live query's body: a command has no parameters today, so this only has to be small.
+/// A live query's body: the largest is a message of 256 bytes in Base64, with its topic.
 pub(crate) const LIVE_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// Connections of the live API at once, following readers included.

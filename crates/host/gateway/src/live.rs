@@ -1,4 +1,5 @@
-//! The live API: logs, counters, telemetry and one-shot commands of the devices in session here.
+//! The live API: logs, counters, telemetry, messages and one-shot commands of the devices in session
+//! here.
 //!
 //! An aggregated Kubernetes API: the API server has authenticated and authorized the user before it
 //! forwards, and proves itself by its front-proxy certificate. Nobody else is served.
@@ -21,6 +22,8 @@ use crate::registry::LiveDevice;
 mod commands;
 mod front_proxy;
 mod log;
+mod messages;
+mod pages;
 mod samples;
 mod status;
 
@@ -32,14 +35,15 @@ const GROUP_VERSION: &str = "live.wasmbed.github.io/v1alpha1";
 /// Header with the user that the API server authenticated.
 const REMOTE_USER: &str = "x-remote-user";
 
-/// Every subresource: name, kind of what it answers, verb.
-const SUBRESOURCES: [(&str, &str, &str); 6] = [
-    ("log", "DeviceLog", "get"),
-    ("counters", "DeviceCounters", "get"),
-    ("telemetry", "DeviceTelemetry", "get"),
-    ("ping", "CommandResult", "create"),
-    ("reboot", "CommandResult", "create"),
-    ("restart", "CommandResult", "create"),
+/// Every subresource: name, kind of what it answers, verbs.
+const SUBRESOURCES: [(&str, &str, &[&str]); 7] = [
+    ("log", "DeviceLog", &["get"]),
+    ("counters", "DeviceCounters", &["get"]),
+    ("telemetry", "DeviceTelemetry", &["get"]),
+    ("messages", "DeviceMessages", &["create", "get"]),
+    ("ping", "CommandResult", &["create"]),
+    ("reboot", "CommandResult", &["create"]),
+    ("restart", "CommandResult", &["create"]),
 ];
 
 /// Routes of the live API.
@@ -51,6 +55,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(&format!("{device}/log"), get(log::read))
         .route(&format!("{device}/counters"), get(samples::counters))
         .route(&format!("{device}/telemetry"), get(samples::telemetry))
+        .route(&format!("{device}/messages"), get(messages::read).post(messages::send))
         .route(&format!("{device}/ping"), post(commands::ping))
         .route(&format!("{device}/reboot"), post(commands::reboot))
         .route(&format!("{device}/restart"), post(commands::restart))
@@ -83,13 +88,13 @@ async fn require_user(
 async fn resources() -> Response {
     let resources: Vec<_> = SUBRESOURCES
         .iter()
-        .map(|(name, kind, verb)| {
+        .map(|(name, kind, verbs)| {
             json!({
                 "name": format!("devices/{name}"),
                 "singularName": "",
                 "namespaced": true,
                 "kind": kind,
-                "verbs": [verb],
+                "verbs": verbs,
             })
         })
         .collect();

@@ -83,6 +83,10 @@ metrics! {
     watch_errors: Counter = "watch_errors",
     /// Lease renewals that failed.
     lease_errors: Counter = "lease_errors",
+    /// Messages that users sent to devices, by what became of them.
+    deliveries: Words = "deliveries",
+    /// Messages of guests that their device dropped for lack of room.
+    messages_lost: Counter = "messages_lost",
     /// Requests of the live API, by operation.
     live_requests: Words = "live_requests",
     /// Requests of the live API that were refused, by reason.

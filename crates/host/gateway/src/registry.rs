@@ -81,6 +81,8 @@ pub(crate) struct LastHeartbeat {
 #[derive(Clone, Debug)]
 pub(crate) struct SessionHandle {
     pub(crate) epoch: u64,
+    /// Minor version of the protocol that it uses.
+    pub(crate) minor: u8,
     pub(crate) mailbox: Arc<Mailbox>,
 }
 
@@ -150,16 +152,23 @@ impl LiveDevice {
     }
 
     /// Keeps a message of the start `boot_count`, and wakes those who follow.
-    pub(crate) fn push_message(&self, received_ms: u64, boot_count: u32, message: MessageFacts) {
-        let next = {
+    /// Answers how many the device lost before it.
+    pub(crate) fn push_message(
+        &self,
+        received_ms: u64,
+        boot_count: u32,
+        message: MessageFacts,
+    ) -> u32 {
+        let (next, lost_before) = {
             let mut messages = lock(&self.messages);
             let newest = messages.newest();
             let newest = newest.map(|entry| (entry.boot_count, entry.message.device_sequence));
             let lost_before = lost(newest, boot_count, message.device_sequence);
             messages.push(MessageEntry { received_ms, boot_count, lost_before, message });
-            messages.next_sequence()
+            (messages.next_sequence(), lost_before)
         };
         self.messages_next.send_replace(next);
+        lost_before
     }
 }
 

@@ -36,11 +36,19 @@ pub(crate) enum Verdict {
 }
 
 /// A command that happens once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum CommandKind {
     Ping,
     Reboot,
     Restart(AppId),
+    Deliver(Delivery),
+}
+
+/// A message for the guests of a device, within the bounds of `wire`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Delivery {
+    pub(crate) topic: Box<str>,
+    pub(crate) payload: Box<[u8]>,
 }
 
 /// What happens to a session.

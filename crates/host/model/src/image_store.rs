@@ -26,7 +26,23 @@ pub trait ImageStore: Send + Sync {
     /// [`ImageStoreError::Io`]; the store is then unchanged.
     fn write(&self, image: &[u8]) -> Result<Digest, ImageStoreError>;
 
-    /// Forgets an image. One that is not there is fine.
+    /// The source map that was kept with the image, or nothing: a store need not keep any.
+    ///
+    /// # Errors
+    /// [`ImageStoreError::Io`] if the store cannot tell.
+    fn read_source_map(&self, _image: &Digest) -> Result<Option<Vec<u8>>, ImageStoreError> {
+        Ok(None)
+    }
+
+    /// Keeps the encoded [`SourceMap`](crate::source_map::SourceMap) of an image with it.
+    ///
+    /// # Errors
+    /// [`ImageStoreError::Io`]; the store is then unchanged.
+    fn write_source_map(&self, _image: &Digest, _map: &[u8]) -> Result<(), ImageStoreError> {
+        Ok(())
+    }
+
+    /// Forgets an image and its source map. One that is not there is fine.
     ///
     /// # Errors
     /// [`ImageStoreError::Io`].

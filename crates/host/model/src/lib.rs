@@ -16,3 +16,4 @@ pub mod gateway;
 pub mod ids;
 pub mod image_store;
 pub mod session;
+pub mod source_map;

@@ -148,7 +148,7 @@ records! {
         5 => restarts: u32,
         /// For a trap: index of the function in the WebAssembly module.
         6 => function: Option<u32>,
-        /// For a trap: byte offset in the lowered code of that function.
+        /// For a trap: byte offset in the code section of the image.
         7 => offset: Option<u32>,
         /// For a refusal by size: what was needed, in bytes.
         8 => needed_bytes: Option<u32>,

@@ -16,6 +16,7 @@ use wasmbed_crds::{
 use wasmbed_model::application::Freshness;
 use wasmbed_model::condition::{Observation, kinds, reasons};
 use wasmbed_model::ids::{self, Digest};
+use wasmbed_model::image_store::{ImageStore, ImageStoreError};
 
 use super::{Prepared, attempts::Refused};
 use crate::context::Context;
@@ -92,6 +93,7 @@ fn template(spec: &ApplicationSpec) -> RevisionTemplate {
         image: spec.image.clone(),
         limits: spec.limits,
         capabilities,
+        config: spec.config.clone(),
         restart_policy: spec.restart_policy,
         priority: spec.priority,
     }
@@ -171,7 +173,7 @@ async fn remake(
         );
         return Ok(Some(Refusal::lasting(reasons::IMAGE_LOST, message)));
     }
-    blocking(ctx, move |images| images.write(&signed.image)).await??;
+    blocking(ctx, move |images| store(images, &signed.image, &signed.source_map)).await??;
     Ok(None)
 }
 
@@ -195,8 +197,8 @@ async fn make(
         Ok(signed) => signed,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let image = signed.image.clone();
-    let written = blocking(ctx, move |images| images.write(&image)).await?;
+    let (image, map) = (signed.image.clone(), signed.source_map.clone());
+    let written = blocking(ctx, move |images| store(images, &image, &map)).await?;
     if let Err(error) = written {
         let cause = std::error::Error::source(&error).map_or(String::new(), ToString::to_string);
         return Ok(Err(Refusal::transient(reasons::STORE_FAILED, format!("{error}: {cause}"))));
@@ -287,9 +289,15 @@ async fn sign(
     task.await.map_err(|_| ReconcileError::Cancelled)
 }
 
+/// Keeps an image with its source map. The map goes first: where the image is, so is its map.
+fn store(images: &dyn ImageStore, image: &[u8], map: &[u8]) -> Result<(), ImageStoreError> {
+    images.write_source_map(&ids::sha256(image), map)?;
+    images.write(image).map(|_| ())
+}
+
 async fn blocking<T: Send + 'static>(
     ctx: &Context,
-    work: impl FnOnce(&dyn wasmbed_model::image_store::ImageStore) -> T + Send + 'static,
+    work: impl FnOnce(&dyn ImageStore) -> T + Send + 'static,
 ) -> Result<T, ReconcileError> {
     let images = Arc::clone(&ctx.images);
     let task = tokio::task::spawn_blocking(move || work(&*images));

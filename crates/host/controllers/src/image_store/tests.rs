@@ -30,13 +30,20 @@ fn keeps_images_by_their_digest() {
     expected.sort();
     listed.sort();
     assert_eq!(listed, expected);
+    // A source map lies beside its image, is no image, and goes with it.
+    let one = ids::sha256(b"one");
+    assert_eq!(store.read_source_map(&one).unwrap(), None);
+    store.write_source_map(&one, b"map").unwrap();
+    assert_eq!(store.read_source_map(&one).unwrap().unwrap(), b"map");
+    assert_eq!(store.list().unwrap().len(), images.len());
     // A flipped bit is noticed, and the image is gone rather than wrong.
     let digest = ids::sha256(b"one");
     fs::write(store.file(&digest), b"onf").unwrap();
     assert_eq!(store.read(&digest).unwrap(), None);
     assert!(!store.contains(&digest).unwrap());
+    assert_eq!(store.read_source_map(&one).unwrap(), None);
     store.remove(&digest).unwrap();
     store.remove(&ids::sha256(b"")).unwrap();
     assert_eq!(store.list().unwrap().len(), 1);
-    println!("\ncases: {}", 6 * images.len() + 4);
+    println!("\ncases: {}", 6 * images.len() + 8);
 }

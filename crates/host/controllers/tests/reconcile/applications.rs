@@ -63,7 +63,9 @@ async fn a_revision_holds_what_a_device_verifies() {
     assert!(!manifest.grants.has(wasmbed_image::Capability::Clock));
 
     let header = wasmbed_image::Image::parse(&stored).unwrap().header;
-    let arena = [stored.len() as u64, header.arena_bytes()].map(|bytes| bytes.next_multiple_of(8));
+    let grants = u64::from(manifest.grants.arena_bytes());
+    let arena = [stored.len() as u64, header.arena_bytes(), grants];
+    let arena = arena.map(|bytes| bytes.next_multiple_of(8));
     assert_eq!(spec.needs.arena_bytes, arena.iter().sum::<u64>() as i64);
     println!("\ncases: 17");
     cluster.stop().await;
@@ -137,7 +139,7 @@ async fn what_was_wrong_can_be_put_right() {
         cluster.wait_reason("late", kinds::PREPARED, reason).await;
     }
     // Broken again by an edit: devices stay with the revision that works.
-    let patch = json!({ "spec": { "capabilities": ["fly"] } });
+    let patch = json!({ "spec": { "capabilities": ["i2c:48"] } });
     cluster.patch::<Application>("late", patch).await.unwrap();
     let app = cluster.wait_reason("late", kinds::PREPARED, "CapabilityUnknown").await;
     assert_eq!(app.status.unwrap().target_revision.as_deref(), Some("late-1"));

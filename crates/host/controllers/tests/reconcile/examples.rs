@@ -2,25 +2,29 @@
 //! comments say.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::Api;
-use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams, ValidationDirective};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{CustomResourceExt, ResourceExt};
+use serde_json::json;
 use wasmbed_crds::{Application, ApplicationRevision, Device, Enrollment, Gateway, condition};
 use wasmbed_model::condition::kinds;
 use wasmbed_model::ids;
 
 use crate::harness::{Cluster, module};
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/manifests")
+}
+
 /// Every manifest, by file name.
 fn manifests() -> BTreeMap<String, DynamicObject> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/manifests");
     let mut manifests = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let text = std::fs::read_to_string(&path).unwrap();
@@ -99,8 +103,40 @@ fn assert_contains(whole: &serde_json::Value, part: &serde_json::Value, file: &s
     }
 }
 
-#[test]
-fn the_example_revision_is_a_real_one() {
+/// Set it to have the example of a revision made anew.
+const UPDATE: &str = "WASMBED_UPDATE_GENERATED";
+
+/// Writes what the controllers make of a small guest into the example, below its comment.
+async fn write_revision() {
+    let cluster = Cluster::start().await;
+    cluster.config_map("hello", &module("hello")).await;
+    let spec = json!({
+        "image": { "configMap": { "name": "hello", "key": "module.wasm" } },
+        "selector": {},
+        "capabilities": ["log", "timer"],
+    });
+    cluster.create::<Application>(json!({ "metadata": { "name": "hello" }, "spec": spec })).await;
+    cluster.wait_reason("hello", kinds::PREPARED, "ImageReady").await;
+    let mut made = cluster.api::<ApplicationRevision>().get("hello-1").await.unwrap();
+    made.metadata = ObjectMeta {
+        name: Some("hello-example".to_owned()),
+        labels: made.metadata.labels,
+        ..ObjectMeta::default()
+    };
+    made.status = None;
+    let path = folder().join("application-revision.yaml");
+    let old = std::fs::read_to_string(&path).unwrap();
+    let comment: String =
+        old.split_inclusive('\n').take_while(|line| line.starts_with('#')).collect();
+    std::fs::write(path, comment + &serde_saphyr::to_string(&made).unwrap()).unwrap();
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_revision_is_a_real_one() {
+    if std::env::var_os(UPDATE).is_some() {
+        write_revision().await;
+    }
     let object = manifests().remove("application-revision.yaml").unwrap();
     let revision: ApplicationRevision =
         serde_json::from_value(serde_json::to_value(&object).unwrap()).unwrap();

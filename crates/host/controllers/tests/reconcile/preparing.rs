@@ -62,23 +62,56 @@ fn from_config_maps(good: &[u8]) -> Vec<Row> {
         ("not-wasm", source("text"), none(), "NotWebAssembly", "not a WebAssembly module"),
         ("empty", source("empty"), none(), "NotWebAssembly", ""),
         ("garbage", source("garbage"), none(), "ModuleInvalid", ""),
-        ("floats", source("floats"), none(), "FeatureUnsupported", "float"),
+        ("vectors", source("vectors"), none(), "FeatureUnsupported", "SIMD"),
         ("stranger", source("stranger"), none(), "ImportUnknown", "env.fork"),
         ("no-entry", source("no-entry"), none(), "EntryMissing", "run"),
-        ("recursion", source("recursion"), none(), "RecursionUnbounded", "calls itself"),
+        (
+            "recursion",
+            source("recursion"),
+            none(),
+            "RecursionUnbounded",
+            "set spec.limits.recursionDepth",
+        ),
         ("huge", source("huge"), none(), "TooLarge", "bytes"),
-        ("no-grant", source("good"), json!({ "capabilities": [] }), "CapabilityMissing", "log"),
+        (
+            "no-grant",
+            source("good"),
+            json!({ "capabilities": [] }),
+            "CapabilityMissing",
+            "add to spec.capabilities log",
+        ),
         (
             "no-such-grant",
             source("good"),
-            json!({ "capabilities": ["log", "fly"] }),
+            json!({ "capabilities": ["log", "i2c:48"] }),
             "CapabilityUnknown",
-            "fly",
+            "i2c:48",
         ),
         (
             "prefix",
             source("good"),
             json!({ "capabilities": ["log", "telemetry:lab/"] }),
+            "ImageReady",
+            "",
+        ),
+        (
+            "config",
+            source("good"),
+            json!({ "config": { "args": ["-v"], "env": { "LANG": "C" } } }),
+            "ImageReady",
+            "",
+        ),
+        (
+            "long-config",
+            source("good"),
+            json!({ "config": { "args": ["x".repeat(60), "y".repeat(35)] } }),
+            "TooLarge",
+            "take 97 bytes",
+        ),
+        (
+            "depth",
+            source("recursion"),
+            json!({ "limits": { "recursionDepth": 4 } }),
             "ImageReady",
             "",
         ),
@@ -118,7 +151,7 @@ fn from_elsewhere(good: &[u8], base: &str) -> Vec<Row> {
 
 async fn fill(cluster: &Cluster, good: &[u8]) {
     let text = |text: &str| wat::parse_str(text).unwrap();
-    let floats = r#"(module (func (export "run") (drop (f32.add (f32.const 1) (f32.const 2)))))"#;
+    let vectors = r#"(module (func (export "run") (drop (v128.const i64x2 1 2))))"#;
     let stranger = r#"(module (import "env" "fork" (func)) (func (export "run")))"#;
     let recursion = r#"(module (func $f (export "run") (call $f)))"#;
     let huge = format!(
@@ -132,7 +165,7 @@ async fn fill(cluster: &Cluster, good: &[u8]) {
         ("text", b"just a text".to_vec()),
         ("empty", Vec::new()),
         ("garbage", garbage),
-        ("floats", text(floats)),
+        ("vectors", text(vectors)),
         ("stranger", text(stranger)),
         ("no-entry", text("(module (func))")),
         ("recursion", text(recursion)),

@@ -45,6 +45,12 @@ async fn refuses_what_makes_no_sense() {
         (json!({ "capabilities": ["Log"] }), false),
         (json!({ "capabilities": ["telemetry:lab/x"] }), true),
         (json!({ "capabilities": ["log", "log"] }), false),
+        (json!({ "capabilities": vec!["log"; 17] }), false),
+        (json!({ "limits": { "recursionDepth": 0 } }), false),
+        (json!({ "limits": { "recursionDepth": 40 } }), true),
+        (json!({ "config": { "args": ["-v", ""], "env": { "LANG": "C" } } }), true),
+        (json!({ "config": { "args": ["a\u{0}"] } }), false),
+        (json!({ "config": { "env": { "A": "x".repeat(95) } } }), false),
     ];
     for (patch, taken) in &fields {
         let result = cluster.patch::<Application>("a-map", json!({ "spec": patch })).await;
@@ -136,5 +142,46 @@ async fn fills_in_what_is_left_out() {
     assert_eq!(gateway.spec.heartbeat_timeout_seconds, 30);
     assert_eq!(gateway.spec.sessions_max, 10_000);
     println!("\ncases: 8");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_capability_or_variable_is_told_what_is_allowed() {
+    let cluster = Cluster::without_controllers().await;
+    let map = json!({ "configMap": { "name": "a", "key": "b" } });
+    cluster.create::<Application>(with("a", application(map))).await;
+    let capability = |text: &str| json!({ "spec": { "capabilities": ["log", text] } });
+    let variable = |name: &str| json!({ "spec": { "config": { "env": { name: "1" } } } });
+    let cases = [
+        (capability("telemetry:room/@10/s"), None),
+        (capability("send:chat/@65535/h"), None),
+        (capability("receive"), None),
+        (capability("storage:256"), None),
+        (capability("led:0"), None),
+        (capability("button:1"), None),
+        (capability("i2c:0x48"), None),
+        (capability("uart:0"), None),
+        (capability("args"), None),
+        (variable("RUST_LOG"), None),
+        (capability("gpio:1"), Some("one of log, clock, timer, random, args, telemetry")),
+        (capability("logs"), Some("one of log, clock")),
+        (capability("telemetry:room@10"), Some("@COUNT/UNIT at the end, with UNIT s, m or h")),
+        (capability("telemetry@0/s"), Some("@COUNT/UNIT")),
+        (capability("telemetry@10/d"), Some("@COUNT/UNIT")),
+        (capability("send:two words"), Some("no spaces")),
+        (variable("1A"), Some("letters, digits and _ only")),
+        (variable("A=B"), Some("letters, digits and _ only")),
+    ];
+    for (patch, said) in &cases {
+        match (cluster.patch::<Application>("a", patch.clone()).await, said) {
+            (Ok(_), None) => {}
+            (Err(kube::Error::Api(status)), Some(said)) => {
+                assert_eq!(status.code, 422, "{patch}: {status:?}");
+                assert!(status.message.contains(said), "{patch}: {}", status.message);
+            }
+            (found, _) => panic!("{patch}: {found:?}"),
+        }
+    }
+    println!("\ncases: {}", cases.len());
     cluster.stop().await;
 }

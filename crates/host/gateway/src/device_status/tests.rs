@@ -80,7 +80,7 @@ fn a_session_says_what_the_board_is() {
     assert_eq!(status.epoch, Some(9));
     assert_eq!(status.gateway.as_deref(), Some("gw-0"));
     assert_eq!(status.firmware.as_deref(), Some("0.1.0"));
-    assert_eq!(status.protocol.as_deref(), Some("1.0"));
+    assert_eq!(status.protocol.as_deref(), Some("1.1"));
     assert_eq!(status.dtb_digest, Some("ab".repeat(32)));
     assert_eq!(status.budget.map(|budget| budget.arena_bytes), Some(1000));
     assert_eq!(status.boot_count, Some(4));
@@ -96,16 +96,16 @@ fn a_session_says_what_the_board_is() {
 #[test]
 fn only_a_change_is_a_change() {
     let mut facts = Facts::begin(9, hello(), Vec::new());
-    assert!(facts.report(running(1), at(10)));
-    assert!(!facts.report(running(1), at(11)));
+    assert!(facts.report(running(1), None, at(10)));
+    assert!(!facts.report(running(1), None, at(11)));
     check(&facts, &["app-1 Running AsExpected 10"]);
     let failed = report(1, GuestState::Failed, GuestReason::TrapUnreachable);
-    assert!(facts.report(failed, at(12)));
+    assert!(facts.report(failed, None, at(12)));
     check(&facts, &["app-1 Failed TrapUnreachable 12"]);
-    assert!(facts.report(StateReport { restarts: 2, ..failed }, at(13)));
+    assert!(facts.report(StateReport { restarts: 2, ..failed }, None, at(13)));
     check(&facts, &["app-1 Failed TrapUnreachable 12"]);
-    assert!(facts.report(report(1, GuestState::Removed, GuestReason::None), at(14)));
-    assert!(!facts.report(report(1, GuestState::Removed, GuestReason::None), at(15)));
+    assert!(facts.report(report(1, GuestState::Removed, GuestReason::None), None, at(14)));
+    assert!(!facts.report(report(1, GuestState::Removed, GuestReason::None), None, at(15)));
     check(&facts, &[]);
 }
 
@@ -117,13 +117,13 @@ fn a_failed_update_stays_said_while_the_image_before_it_runs_on() {
     };
     for reports in [[running(1), failed], [failed, running(1)]] {
         let mut facts = Facts::begin(9, hello(), Vec::new());
-        assert!(facts.report(reports[0], at(10)));
-        assert!(facts.report(reports[1], at(10)));
+        assert!(facts.report(reports[0], None, at(10)));
+        assert!(facts.report(reports[1], None, at(10)));
         check(&facts, &["app-1 Failed TrapFuelExhausted 10"]);
         let message = applications(&facts).remove(0).message;
         assert_eq!(message.as_deref(), Some("generation 3 runs on"));
-        assert!(!facts.report(running(1), at(11)));
-        assert!(facts.report(StateReport { generation: 5, ..running(1) }, at(12)));
+        assert!(!facts.report(running(1), None, at(11)));
+        assert!(facts.report(StateReport { generation: 5, ..running(1) }, None, at(12)));
         check(&facts, &["app-1 Running AsExpected 12"]);
     }
     println!("\ncases: 2");
@@ -133,7 +133,7 @@ fn a_failed_update_stays_said_while_the_image_before_it_runs_on() {
 fn what_an_older_session_said_stays_until_the_device_has_named_all() {
     let mut old = Facts::begin(8, hello(), Vec::new());
     for id in [1, 2, 3] {
-        old.report(running(id), at(10));
+        old.report(running(id), None, at(10));
     }
     let mut facts = Facts::begin(9, hello(), applications(&old));
     check(
@@ -144,8 +144,8 @@ fn what_an_older_session_said_stays_until_the_device_has_named_all() {
             "app-3 Running AsExpected 10",
         ],
     );
-    facts.report(running(1), at(50));
-    facts.report(report(2, GuestState::Stopped, GuestReason::None), at(50));
+    facts.report(running(1), None, at(50));
+    facts.report(report(2, GuestState::Stopped, GuestReason::None), None, at(50));
     check(
         &facts,
         &[
@@ -177,7 +177,7 @@ fn what_was_not_sent_is_refused_with_its_numbers_and_gives_way_to_the_device() {
     assert!(facts.withhold(vec![withheld(20)]));
     assert!(!facts.withhold(vec![withheld(30)]));
     check(&facts, &["app-1 Refused ArenaTooSmall 20"]);
-    facts.report(running(1), at(40));
+    facts.report(running(1), None, at(40));
     check(&facts, &["app-1 Running AsExpected 40"]);
     assert!(facts.withhold(Vec::new()));
 }
@@ -185,7 +185,7 @@ fn what_was_not_sent_is_refused_with_its_numbers_and_gives_way_to_the_device() {
 #[test]
 fn an_application_without_an_object_is_named_by_its_uid() {
     let mut facts = Facts::begin(9, hello(), Vec::new());
-    facts.report(running(9), at(10));
+    facts.report(running(9), None, at(10));
     check(&facts, &["09090909-0909-0909-0909-090909090909 Running AsExpected 10"]);
 }
 
@@ -197,8 +197,9 @@ fn numbers_of_a_report_become_a_sentence() {
         (StateReport { function: Some(7), ..base }, Some("in function 7")),
         (
             StateReport { function: Some(7), offset: Some(12), ..base },
-            Some("in function 7 at offset 12 of its lowered code"),
+            Some("in function 7 at byte 0xc of the image's code (no source map at hand)"),
         ),
+        (StateReport { backoff_ms: Some(4500), ..base }, Some("start 2 follows after 4.5 s")),
         (
             StateReport { needed_bytes: Some(5), available_bytes: Some(4), ..base },
             Some("needs 5 bytes, 4 are available"),
@@ -215,7 +216,7 @@ fn numbers_of_a_report_become_a_sentence() {
     ];
     for (report, message) in cases {
         let mut facts = Facts::begin(9, hello(), Vec::new());
-        facts.report(report, at(1));
+        facts.report(report, None, at(1));
         assert_eq!(applications(&facts)[0].message.as_deref(), message, "{report:?}");
     }
     println!("\ncases: {}\n", cases.len());
@@ -252,7 +253,51 @@ fn the_end_of_a_session_says_why() {
 fn a_status_is_bounded_however_many_guests_a_device_names() {
     let mut facts = Facts::begin(9, hello(), Vec::new());
     for id in 0..=255 {
-        facts.report(running(id), at(1));
+        facts.report(running(id), None, at(1));
     }
     assert_eq!(applications(&facts).len(), wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX);
+}
+
+#[test]
+fn a_trap_is_placed_in_the_module_and_stays_said_after_the_next_start() {
+    let mut facts = Facts::begin(9, hello(), Vec::new());
+    let trapped = StateReport {
+        function: Some(7),
+        offset: Some(12),
+        fuel: Some(1_000),
+        memory_bytes: Some(4096),
+        backoff_ms: Some(2_000),
+        ..report(1, GuestState::Failed, GuestReason::TrapDivideByZero)
+    };
+    assert!(facts.report(trapped, Some(0x1a3), at(10)));
+    let app = applications(&facts).remove(0);
+    let sentence = "in function 7 at byte 0x1a3 of the module; start 2 follows after 2 s";
+    assert_eq!(app.message.as_deref(), Some(sentence));
+    assert_eq!((app.fuel, app.memory_bytes), (Some(1_000), Some(4096)));
+    assert_eq!(app.next_start_time.map(|time| time.0), Some(at(12)));
+    let trap = app.last_trap.expect("told");
+    assert_eq!((trap.reason.as_str(), trap.generation), ("TrapDivideByZero", 3));
+    assert_eq!(
+        (trap.function, trap.module_offset, trap.image_offset),
+        (Some(7), Some(0x1a3), Some(12))
+    );
+    assert_eq!(trap.time.as_ref().map(|time| time.0), Some(at(10)));
+
+    let again = StateReport { fuel: Some(9), restarts: 2, ..running(1) };
+    assert!(facts.report(again, None, at(12)));
+    let app = applications(&facts).remove(0);
+    assert_eq!((app.message, app.next_start_time, app.fuel), (None, None, Some(9)));
+    assert_eq!(app.last_trap.as_ref(), Some(&trap));
+    assert!(
+        !facts.report(StateReport { fuel: Some(10), ..again }, None, at(13)),
+        "counters are live"
+    );
+
+    let mut next = Facts::begin(10, hello(), applications(&facts));
+    next.report(again, None, at(20));
+    assert_eq!(applications(&next)[0].last_trap, Some(trap));
+    let exit = report(2, GuestState::Failed, GuestReason::ExitedWithError);
+    next.report(exit, None, at(21));
+    assert_eq!(applications(&next)[1].last_trap, None, "an exit is no trap");
+    println!("\ncases: 5\n");
 }

@@ -15,12 +15,13 @@ use crate::registry::lock;
 struct Shelf {
     images: Vec<Vec<u8>>,
     corrupt: Option<Digest>,
+    map: Option<Vec<u8>>,
     reads: AtomicUsize,
 }
 
 impl Shelf {
     fn new(images: Vec<Vec<u8>>) -> Self {
-        Self { images, corrupt: None, reads: AtomicUsize::new(0) }
+        Self { images, corrupt: None, map: None, reads: AtomicUsize::new(0) }
     }
 }
 
@@ -39,6 +40,11 @@ impl ImageStore for Shelf {
 
     fn write(&self, image: &[u8]) -> Result<Digest, ImageStoreError> {
         Ok(sha256(image))
+    }
+
+    fn read_source_map(&self, _: &Digest) -> Result<Option<Vec<u8>>, ImageStoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(self.map.clone())
     }
 
     fn remove(&self, _: &Digest) -> Result<(), ImageStoreError> {
@@ -77,4 +83,23 @@ async fn what_is_not_there_or_not_what_its_name_says_is_not_sent() {
     let cache = Images::new(Arc::new(shelf));
     assert!(matches!(cache.read(missing).await, Err(ImageError::Missing(_))));
     assert!(matches!(cache.read(corrupt).await, Err(ImageError::Corrupt(_))));
+}
+
+#[tokio::test]
+async fn a_source_map_is_read_once_and_a_missing_or_damaged_one_says_nothing() {
+    let map = wasmbed_model::source_map::SourceMap::new(vec![(0, 7), (4, 9)]).encode();
+    let cases = [(Some(map), Some(9)), (None, None), (Some(b"damaged".to_vec()), None)];
+    for (map, offset) in cases.clone() {
+        let shelf = Arc::new(Shelf { map, ..Shelf::new(Vec::new()) });
+        let images = Images::new(Arc::clone(&shelf) as Arc<dyn ImageStore>);
+        for _ in 0..3 {
+            assert_eq!(images.module_offset(sha256(b"image"), 5).await, offset);
+        }
+        assert_eq!(shelf.reads.load(Ordering::Relaxed), 1);
+        for index in 0..2 * limits::SOURCE_MAPS_MAX {
+            images.module_offset(sha256(&[index as u8]), 5).await;
+        }
+        assert_eq!(lock(&images.maps).len(), limits::SOURCE_MAPS_MAX);
+    }
+    println!("\ncases: {}\n", cases.len());
 }

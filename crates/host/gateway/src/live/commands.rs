@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -15,7 +14,7 @@ use wasmbed_wire::CommandOutcome;
 use super::status::Refusal;
 use super::{GROUP_VERSION, Target};
 use crate::connection::Service;
-use crate::mailbox::CommandOrder;
+use crate::mailbox::{CommandAnswer, CommandOrder};
 use crate::session::CommandKind;
 
 /// Asks the device whether it answers.
@@ -59,6 +58,24 @@ async fn command(
     word: &'static str,
     kind: CommandKind,
 ) -> Result<Json<Value>, Refusal> {
+    let Answered { answer, round_trip_ms } = ask(target, kind).await?;
+    match answer.outcome {
+        CommandOutcome::Done => {
+            let outcome = answer.outcome.name();
+            Ok(Json(result(target, word, outcome, &answer, round_trip_ms)))
+        }
+        outcome => Err(Refusal::command(&target.device.name, outcome)),
+    }
+}
+
+/// What the device answered, and how long that took.
+pub(super) struct Answered {
+    pub(super) answer: CommandAnswer,
+    pub(super) round_trip_ms: u64,
+}
+
+/// Has the device carry out a command, and waits for its answer.
+pub(super) async fn ask(target: &Target, kind: CommandKind) -> Result<Answered, Refusal> {
     let name = &target.device.name;
     let session = target.device.session().ok_or_else(|| Refusal::no_session(name))?;
     let (sender, receiver) = oneshot::channel();
@@ -66,33 +83,38 @@ async fn command(
     session.mailbox.command(order).map_err(|_| Refusal::busy(name))?;
     let asked = Instant::now();
     let wait = target.service.limits.command_timeout;
-    let answer = match timeout(wait, receiver).await {
-        Err(_) => return Err(Refusal::timeout(name, wait.as_secs())),
-        Ok(Err(_)) => return Err(Refusal::session_ended(name)),
-        Ok(Ok(answer)) => answer,
-    };
-    let outcome = answer.outcome.name();
-    let code = match answer.outcome {
-        CommandOutcome::Done => {
+    match timeout(wait, receiver).await {
+        Err(_) => Err(Refusal::timeout(name, wait.as_secs())),
+        Ok(Err(_)) => Err(Refusal::session_ended(name)),
+        Ok(Ok(answer)) => {
             let round_trip_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
-            return Ok(Json(json!({
-                "kind": "CommandResult",
-                "apiVersion": GROUP_VERSION,
-                "metadata": {
-                    "name": name,
-                    "namespace": target.service.cluster.namespace,
-                },
-                "command": word,
-                "outcome": outcome,
-                "uptimeMs": answer.uptime_ms,
-                "roundTripMs": round_trip_ms,
-            })));
+            Ok(Answered { answer, round_trip_ms })
         }
-        CommandOutcome::NoSuchApp => StatusCode::NOT_FOUND,
-        CommandOutcome::NotAllowed | CommandOutcome::NoReceiver => StatusCode::CONFLICT,
-        CommandOutcome::QueueFull => StatusCode::TOO_MANY_REQUESTS,
-        CommandOutcome::Unsupported => StatusCode::NOT_IMPLEMENTED,
-        CommandOutcome::Failed | CommandOutcome::Other(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    Err(Refusal::command(name, code, outcome))
+    }
+}
+
+/// The answer of a command that was carried out.
+pub(super) fn result(
+    target: &Target,
+    word: &str,
+    outcome: &str,
+    answer: &CommandAnswer,
+    round_trip_ms: u64,
+) -> Value {
+    let mut result = json!({
+        "kind": "CommandResult",
+        "apiVersion": GROUP_VERSION,
+        "metadata": {
+            "name": target.device.name,
+            "namespace": target.service.cluster.namespace,
+        },
+        "command": word,
+        "outcome": outcome,
+        "uptimeMs": answer.uptime_ms,
+        "roundTripMs": round_trip_ms,
+    });
+    if let Some(receivers) = answer.receivers {
+        result["receivers"] = receivers.into();
+    }
+    result
 }

@@ -62,6 +62,7 @@ pub(super) async fn counters(
             "arenaUsedBytes": counters.arena_used_bytes,
             "stackHighWaterBytes": counters.stack_high_water_bytes,
             "slotsFree": counters.slots_free,
+            "messagesDropped": counters.messages_dropped,
         },
         "applications": guests,
     })))

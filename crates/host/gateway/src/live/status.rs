@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
+use wasmbed_wire::CommandOutcome;
 
 /// Why a request is not answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -78,15 +79,43 @@ impl Refusal {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message).about(device)
     }
 
-    pub(super) fn command(device: &str, code: StatusCode, outcome: &str) -> Self {
-        let reason = match code {
-            StatusCode::NOT_FOUND => "NotFound",
-            StatusCode::CONFLICT => "Conflict",
-            StatusCode::NOT_IMPLEMENTED => "NotImplemented",
-            _ => "InternalError",
+    /// What the device answered to a command that it did not carry out.
+    pub(super) fn command(device: &str, outcome: CommandOutcome) -> Self {
+        let (code, reason) = match outcome {
+            CommandOutcome::NoSuchApp => (StatusCode::NOT_FOUND, "NotFound"),
+            CommandOutcome::NotAllowed | CommandOutcome::NoReceiver => {
+                (StatusCode::CONFLICT, "Conflict")
+            }
+            CommandOutcome::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
+            CommandOutcome::Unsupported => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            CommandOutcome::Done | CommandOutcome::Failed | CommandOutcome::Other(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+            }
         };
+        let outcome = outcome.name();
         let message = format!("device \"{device}\" answered the command with {outcome}");
         Self::new(code, reason, message).about(device)
+    }
+
+    pub(super) fn not_implemented(device: &str, message: String) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message).about(device)
+    }
+
+    pub(super) fn no_receiver(device: &str, topic: &str) -> Self {
+        let message = format!(
+            "no guest that runs on device \"{device}\" may receive the topic \"{topic}\": an \
+             application needs the capability receive with a prefix of it, as in receive:{topic}"
+        );
+        Self::new(StatusCode::CONFLICT, "Conflict", message).about(device)
+    }
+
+    pub(super) fn queue_full(device: &str, topic: &str, receivers: u8) -> Self {
+        let message = format!(
+            "a guest of device \"{device}\" has not read its last messages, so there is no room for \
+             one of topic \"{topic}\"; delivered to {receivers} others"
+        );
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message);
+        Self { retry_after_s: Some(1), ..refusal.about(device) }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {

@@ -10,7 +10,7 @@ use crate::mailbox::{Mailbox, Wish};
 use crate::session::{EndReason, LogFacts};
 
 fn handle(epoch: u64) -> SessionHandle {
-    SessionHandle { epoch, mailbox: Arc::new(Mailbox::default()) }
+    SessionHandle { epoch, minor: 0, mailbox: Arc::new(Mailbox::default()) }
 }
 
 fn push(device: &LiveDevice, boot_count: u32, device_sequence: u32) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wasmbed_wire::{
     AppId, Budget, CommandOutcome, CommandResult, Counters, DesiredEntry, DeviceMessage, Digest,
-    Enroll, GuestReason, GuestState, Heartbeat, Hello, InstallRequest, Log, RefusedReason,
+    Enroll, GuestReason, GuestState, Heartbeat, Hello, InstallRequest, Log, Message, RefusedReason,
     ResetReason, Seq, StateReport, Telemetry,
 };
 
@@ -21,7 +21,7 @@ const HELLO: Hello<'static> = Hello {
     firmware: "0.1.0",
     dtb_digest: Digest([7; 32]),
     minor_min: 0,
-    minor_max: 3,
+    minor_max: 0,
     budget: Budget { arena_bytes: 1000, slot_bytes: 2000, slots: 3, guests: 2 },
     boot_count: 4,
     reset_reason: ResetReason::PowerOn,
@@ -48,7 +48,8 @@ fn hello(words: &[&str]) -> Hello<'static> {
     match words {
         [] => HELLO,
         ["namespace", _] => Hello { namespace: "other", ..HELLO },
-        ["minor", "1..1"] => Hello { minor_min: 1, minor_max: 1, ..HELLO },
+        ["minor", "0..9"] => Hello { minor_max: 9, ..HELLO },
+        ["minor", "9..9"] => Hello { minor_min: 9, minor_max: 9, ..HELLO },
         ["minor", "3..1"] => Hello { minor_min: 3, minor_max: 1, ..HELLO },
         ["board", "-x"] => Hello { board: "-x", ..HELLO },
         ["board", "UP"] => Hello { board: "UP", ..HELLO },
@@ -93,6 +94,13 @@ fn input(words: &[&'static str]) -> Input<'static> {
             uptime_ms: 1,
             topic: "t",
             value: -5,
+        }),
+        ["message", topic] => DeviceMessage::Message(Message {
+            app: app("1"),
+            sequence: 3,
+            uptime_ms: 1,
+            topic,
+            payload: &[0xff, 0],
         }),
         ["result", id] => DeviceMessage::CommandResult(CommandResult {
             id: id.parse().expect("a number"),
@@ -145,6 +153,7 @@ fn show(effect: &Effect) -> String {
         Effect::RecordReport(report) => format!("report {}", report.app.0[0]),
         Effect::RecordHeartbeat(_) => "heartbeat".to_owned(),
         Effect::RecordLog(line) => format!("log {}", line.text),
+        Effect::RecordMessage(message) => format!("message {}", message.topic),
         Effect::RecordTelemetry(sample) => format!("sample {} {}", sample.topic, sample.value),
         Effect::InventoryComplete => "inventory".to_owned(),
         Effect::Resolve { id, .. } => format!("resolve {id}"),
@@ -197,6 +206,7 @@ fn a_known_device_is_welcomed_and_told_what_to_hold() {
          9 request 1:1 384 -> 
          9 log -> log hi \u{fffd}
          9 telemetry -> sample t -5
+         9 message chat -> message chat
          9 unknown -> ",
     );
     println!("\ncases: {count}\n");
@@ -229,6 +239,7 @@ fn a_stranger_gets_no_further_than_enroll() {
         "report 1",
         "log",
         "telemetry",
+        "message chat",
         "result 1",
         "request 1:1 0",
         "unknown",
@@ -256,7 +267,7 @@ fn a_stranger_gets_no_further_than_enroll() {
 fn a_hello_that_cannot_be_served_is_refused_by_name() {
     let cases = [
         ("hello namespace other", "WrongNamespace"),
-        ("hello minor 1..1", "VersionUnsupported"),
+        ("hello minor 9..9", "VersionUnsupported"),
         ("hello minor 3..1", "VersionUnsupported"),
     ];
     let mut count = 0;
@@ -351,4 +362,13 @@ fn every_refusal_tells_when_to_come_back() {
         assert!((1_000..=300_000).contains(&retry_ms(*reason)), "{reason:?}");
     }
     println!("\ncases: {}\n", RefusedReason::ALL.len());
+}
+
+#[test]
+fn a_session_uses_the_newest_minor_version_that_both_speak() {
+    let count = check(
+        "0 hello minor 0..9 -> lookup mps2-an385
+         0 admitted 7 -> welcome d-x 7 1",
+    );
+    println!("\ncases: {count}\n");
 }

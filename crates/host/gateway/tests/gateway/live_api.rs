@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -40,7 +40,16 @@ impl<'a> Caller<'a> {
         Self { harness, certificate, user: Some("jane") }
     }
 
-    async fn call(&self, method: Method, path: &str) -> Option<(StatusCode, Incoming)> {
+    pub async fn call(&self, method: Method, path: &str) -> Option<(StatusCode, Incoming)> {
+        self.call_with(method, path, Bytes::new()).await
+    }
+
+    async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Option<(StatusCode, Incoming)> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.harness.live_authority.certificate.clone()).expect("a CA");
@@ -66,7 +75,7 @@ impl<'a> Caller<'a> {
         if let Some(user) = self.user {
             request = request.header("x-remote-user", user);
         }
-        let request = request.body(Empty::<Bytes>::new()).expect("a request");
+        let request = request.body(Full::new(body)).expect("a request");
         let response = timeout(PATIENCE, sender.send_request(request)).await.expect("in time");
         let response = response.ok()?;
         Some((response.status(), response.into_body()))
@@ -84,7 +93,17 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn device_path(key: &DeviceKey, rest: &str) -> String {
+impl Caller<'_> {
+    /// Posts `body` and reads the answer.
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let body = Bytes::from(body.to_string());
+        let (status, body) = self.call_with(Method::POST, path, body).await.expect("an answer");
+        let body = timeout(PATIENCE, body.collect()).await.expect("in time").expect("a body");
+        (status.as_u16(), serde_json::from_slice(&body.to_bytes()).expect("JSON"))
+    }
+}
+
+pub fn device_path(key: &DeviceKey, rest: &str) -> String {
     path_of(&key.device_name(), rest)
 }
 
@@ -98,7 +117,7 @@ async fn log(peer: &mut Peer, app: AppId, sequence: u32, text: &str) {
 }
 
 /// Waits until the gateway has taken in all that `peer` sent: it shows the report in the status.
-async fn settle(harness: &Harness, peer: &mut Peer, key: &DeviceKey) {
+pub async fn settle(harness: &Harness, peer: &mut Peer, key: &DeviceKey) {
     peer.report(AppId([0xee; 16]), 1, GuestState::Running).await;
     harness
         .until(&key.device_name(), |device: &wasmbed_crds::Device| {
@@ -162,6 +181,7 @@ async fn the_group_lists_its_resources_and_refuses_the_rest_as_a_status() {
         "devices/log",
         "devices/counters",
         "devices/telemetry",
+        "devices/messages",
         "devices/ping",
         "devices/reboot",
         "devices/restart",

@@ -5,6 +5,7 @@ mod enrollment;
 mod harness;
 mod hostile;
 mod live_api;
+mod messages;
 mod peer;
 mod sessions;
 mod wire;

@@ -72,7 +72,7 @@ pub const HELLO: Hello<'static> = Hello {
     firmware: "0.1.0",
     dtb_digest: Digest([7; 32]),
     minor_min: 0,
-    minor_max: 0,
+    minor_max: wasmbed_wire::MINOR,
     budget: Budget { arena_bytes: 16_384, slot_bytes: 65_536, slots: 4, guests: 3 },
     boot_count: 1,
     reset_reason: ResetReason::PowerOn,
@@ -171,6 +171,11 @@ impl Peer {
 
     pub async fn hello(&mut self) {
         self.send(&DeviceMessage::Hello(HELLO)).await;
+    }
+
+    /// Says hello as a firmware does that speaks no minor version above `minor_max`.
+    pub async fn hello_of_minor(&mut self, minor_max: u8) {
+        self.send(&DeviceMessage::Hello(Hello { minor_max, ..HELLO })).await;
     }
 
     pub async fn enroll(&mut self, token: Option<&str>) {

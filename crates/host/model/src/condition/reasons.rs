@@ -58,6 +58,8 @@ pub const RECURSION_UNBOUNDED: &str = "RecursionUnbounded";
 pub const SELECTOR_INVALID: &str = "SelectorInvalid";
 /// The Application lists a capability that does not exist.
 pub const CAPABILITY_UNKNOWN: &str = "CapabilityUnknown";
+/// An argument or environment variable cannot be given to a guest.
+pub const CONFIG_INVALID: &str = "ConfigInvalid";
 /// The module needs more than the Application's own limits allow.
 pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
 /// This version cannot do what the spec asks.
