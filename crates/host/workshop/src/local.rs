@@ -148,7 +148,7 @@ pub fn run(
     let memory = Memory { arena, frame_out: &mut frame_out, queue: &mut queue };
     device.start(memory, facts(options.board), &mut hardware).map_err(WorkshopError::Start)?;
     if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
-        device.tell_time_local(now.as_millis() as u64);
+        device.tell_time_local(now.as_millis() as u64, hardware.now_ms());
     }
     for guest in &ready {
         let installed = device.install_local(&guest.manifest, &guest.prepared.image, &mut hardware);
