@@ -2,6 +2,8 @@
 //! emulated boards. Leaves out what single opcodes do: the compiler's own tests show that.
 
 pub mod board;
+pub mod campaign;
+pub mod differential;
 pub mod host;
 pub mod report;
 pub mod suite;

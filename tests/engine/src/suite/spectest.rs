@@ -11,6 +11,9 @@ use wasmparser::{
 /// Begins the name of an export that gives a global; the rest is the global's name.
 pub const GETTER: &str = "value of ";
 
+/// Name of the function that gives a module new fuel of its own.
+pub const REFUEL: &str = "refuel";
+
 /// A module that imports nothing.
 pub struct Alone {
     /// The module.
@@ -29,6 +32,10 @@ pub struct Export {
     pub result_words: u8,
     /// Whether it has more than one.
     pub has_several: bool,
+    /// Types of its parameters.
+    pub parameters: Vec<ValType>,
+    /// Types of its results.
+    pub kinds: Vec<ValType>,
 }
 
 /// Order in which sections stand.
@@ -41,7 +48,7 @@ struct Contents {
     before: Vec<(u8, Vec<u8>)>,
     behind: Vec<(u8, Vec<u8>)>,
     types: u32,
-    signatures: Vec<(usize, usize)>,
+    signatures: Vec<(Vec<ValType>, Vec<ValType>)>,
     functions: Vec<u32>,
     globals: Vec<ValType>,
     /// Initial values of the globals that were imports, as expressions with their end.
@@ -52,11 +59,20 @@ struct Contents {
     foreign: Vec<String>,
 }
 
-/// Makes a module stand alone. With `wants_globals`, exported globals can be read by a call.
+/// What is added to a module beside definitions for its imports.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Additions {
+    /// Functions that give exported globals.
+    pub getters: bool,
+    /// A function [`REFUEL`] that sets a global to a value: what bounds the work of one call.
+    pub refuel: Option<(u32, u32)>,
+}
+
+/// Makes a module stand alone.
 ///
 /// # Errors
 /// The names of other modules than `spectest` that it imports from.
-pub fn stand_alone(wasm: &[u8], wants_globals: bool) -> Result<Alone, Vec<String>> {
+pub fn stand_alone(wasm: &[u8], additions: Additions) -> Result<Alone, Vec<String>> {
     let mut contents = Contents::default();
     let mut ranges = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -78,8 +94,12 @@ pub fn stand_alone(wasm: &[u8], wants_globals: bool) -> Result<Alone, Vec<String
         ranges.into_iter().map(|(id, range)| (id, contents.section(wasm, range))).collect();
     let has_imports = !contents.before.is_empty();
     let mut exports = contents.called();
-    if wants_globals {
+    if additions.getters {
         exports.extend(contents.getters());
+    }
+    if let Some((global, value)) = additions.refuel {
+        let set = [vec![0x41], signed(value), vec![0x24], number(global)].concat();
+        exports.push(contents.add(REFUEL.to_owned(), None, &set));
     }
     let is_changed = has_imports || !contents.behind.is_empty();
     let wasm = if is_changed { contents.encode() } else { wasm.to_vec() };
@@ -91,8 +111,7 @@ impl Contents {
         match payload {
             Payload::TypeSection(reader) => {
                 for ty in reader.into_iter_err_on_gc_types().flatten() {
-                    let words = ty.results().iter().map(|ty| words(*ty)).sum();
-                    self.signatures.push((words, ty.results().len()));
+                    self.signatures.push((ty.params().to_vec(), ty.results().to_vec()));
                     self.types += 1;
                 }
             }
@@ -203,12 +222,14 @@ impl Contents {
         functions
             .filter_map(|(name, _, index)| {
                 let ty = *self.functions.get(*index as usize)?;
-                let (words, results) = *self.signatures.get(ty as usize)?;
+                let (parameters, kinds) = self.signatures.get(ty as usize)?.clone();
                 Some(Export {
                     name: name.clone(),
                     function: *index as u16,
-                    result_words: words as u8,
-                    has_several: results > 1,
+                    result_words: kinds.iter().map(|kind| words(*kind)).sum::<usize>() as u8,
+                    has_several: kinds.len() > 1,
+                    parameters,
+                    kinds,
                 })
             })
             .collect()
@@ -218,23 +239,33 @@ impl Contents {
     fn getters(&mut self) -> Vec<Export> {
         let mut added = Vec::new();
         for (name, kind, index) in self.exports.clone() {
-            let (ExternalKind::Global, Some(ty)) = (kind, self.globals.get(index as usize)) else {
+            let (ExternalKind::Global, Some(ty)) =
+                (kind, self.globals.get(index as usize).copied())
+            else {
                 continue;
             };
-            let (Some(code), result_words) = (type_code(*ty), words(*ty) as u8) else { continue };
-            let function = self.functions.len() as u16;
-            let name = format!("{GETTER}{name}");
-            self.functions.push(self.types);
-            self.behind.push((3, number(self.types)));
-            self.behind.push((1, vec![0x60, 0, 1, code]));
-            self.types += 1;
-            let exported = [number(name.len() as u32), name.clone().into_bytes(), vec![0]].concat();
-            self.behind.push((7, [exported, number(function.into())].concat()));
-            let body = [vec![0, 0x23], number(index), vec![0x0b]].concat();
-            self.behind.push((10, [number(body.len() as u32), body].concat()));
-            added.push(Export { name, function, result_words, has_several: false });
+            let (Some(code), result_words) = (type_code(ty), words(ty) as u8) else { continue };
+            let get = [vec![0x23], number(index)].concat();
+            let export = self.add(format!("{GETTER}{name}"), Some(code), &get);
+            added.push(Export { result_words, kinds: vec![ty], ..export });
         }
         added
+    }
+
+    /// Adds a function without parameters, exported by `name`.
+    fn add(&mut self, name: String, result: Option<u8>, operators: &[u8]) -> Export {
+        let function = self.functions.len() as u16;
+        self.functions.push(self.types);
+        self.behind.push((3, number(self.types)));
+        let results = result.map_or(vec![0], |code| vec![1, code]);
+        self.behind.push((1, [vec![0x60, 0], results].concat()));
+        self.types += 1;
+        let exported = [number(name.len() as u32), name.clone().into_bytes(), vec![0]].concat();
+        self.behind.push((7, [exported, number(function.into())].concat()));
+        let body = [&[0], operators, &[0x0b]].concat();
+        self.behind.push((10, [number(body.len() as u32), body].concat()));
+        let (parameters, kinds) = (Vec::new(), Vec::new());
+        Export { name, function, result_words: 0, has_several: false, parameters, kinds }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -264,7 +295,8 @@ impl Contents {
     }
 }
 
-fn words(ty: ValType) -> usize {
+/// 32-bit words of a value.
+pub fn words(ty: ValType) -> usize {
     match ty {
         ValType::I64 | ValType::F64 => 2,
         ValType::V128 => 4,
@@ -292,6 +324,18 @@ fn number(mut value: u32) -> Vec<u8> {
         value >>= 7;
     }
     bytes.push(value as u8);
+    bytes
+}
+
+/// Signed LEB128 of a number that is not negative.
+fn signed(value: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = value;
+    while rest >= 0x40 {
+        bytes.push(rest as u8 & 0x7f | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
     bytes
 }
 
