@@ -37,6 +37,9 @@ static IS_OVER: AtomicBool = AtomicBool::new(false);
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 static IN_CORE: AtomicU32 = AtomicU32::new(0);
 static NESTED: AtomicU32 = AtomicU32::new(0);
+/// Ticks that pass before the innermost loop is reached: a slice that ends earlier makes no progress,
+/// so short slices are this much longer. Found by trying.
+static LEAD_TICKS: AtomicU32 = AtomicU32::new(0);
 static NESTED_SEED: AtomicU32 = AtomicU32::new(0);
 
 fn write(timer: usize, register: usize, value: u32) {
@@ -76,6 +79,23 @@ pub fn slice_interrupt() {
     set(SLICE_TIMER, 0);
     IS_OVER.store(true, Ordering::Relaxed);
     TAKEN.fetch_add(1, Ordering::Relaxed);
+    #[cfg(not(feature = "portable"))]
+    preempt();
+}
+
+/// Stops the assembly core.
+#[cfg(not(feature = "portable"))]
+fn preempt() {
+    let frame = cortex_m::register::psp::read() as *mut wasmbed_engine::ExceptionFrame;
+    // SAFETY: the loop is on the process stack and interrupts on the other one, so what the
+    // processor stacked of the loop lies there, whatever was interrupted since.
+    let before = unsafe { (*frame).r12 };
+    // SAFETY: as above.
+    unsafe { wasmbed_engine::preempt(frame) };
+    // SAFETY: as above.
+    if unsafe { (*frame).r12 } != before {
+        IN_CORE.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Interrupts whatever runs, the handler above included.
@@ -121,6 +141,19 @@ impl Slices {
     }
 }
 
+impl Slices {
+    /// Lets the next slice begin a little later if this one ended before it began.
+    fn adjust(&self, outcome: Outcome, was_in_core: bool) {
+        let lead = LEAD_TICKS.load(Ordering::Relaxed);
+        let next = match (outcome, was_in_core) {
+            (Outcome::SliceEnd, false) => lead + 2,
+            (Outcome::SliceEnd, true) => lead.saturating_sub(1),
+            _ => lead,
+        };
+        LEAD_TICKS.store(next, Ordering::Relaxed);
+    }
+}
+
 impl Runner for Slices {
     fn run(
         &mut self,
@@ -132,11 +165,16 @@ impl Runner for Slices {
         IS_OVER.store(false, Ordering::Relaxed);
         if self.seed != 0 {
             self.seed = random(self.seed);
-            set(SLICE_TIMER, 1 + self.seed % self.ticks_max);
+            let lead = LEAD_TICKS.load(Ordering::Relaxed);
+            set(SLICE_TIMER, 1 + lead + self.seed % self.ticks_max);
         }
+        let in_core = IN_CORE.load(Ordering::Relaxed);
         let outcome = instance.run(image, arena, host, &mut &IS_OVER);
         if self.seed != 0 {
             set(SLICE_TIMER, 0);
+            if cfg!(not(feature = "portable")) {
+                self.adjust(outcome, IN_CORE.load(Ordering::Relaxed) != in_core);
+            }
         }
         outcome
     }
