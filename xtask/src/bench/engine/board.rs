@@ -50,8 +50,13 @@ pub type Figures = BTreeMap<(String, String), Vec<u64>>;
 pub fn build(core: &Core, build: &Build<'_>) -> Result<PathBuf> {
     let name = if build.features.is_empty() { "nothing" } else { build.features };
     // One folder for each profile: what only the features tell apart then shares the libraries.
-    let profile = if build.is_as_firmware { "as-firmware" } else { "for-speed" };
-    let folder = paths::target().join("benches/engine").join(profile);
+    // The peer takes minutes to build and never changes, so it outlives a checkout.
+    let kept = paths::target().join("benches/engine");
+    let folder = if build.is_as_firmware {
+        kept.join("as-firmware")
+    } else {
+        paths::cache().join("bench/for-speed")
+    };
     let mut cargo = setup::cargo(core.target)?;
     cargo.current_dir(paths::root().join("benches/engine/board"));
     cargo.args(["build", "--quiet", "--release", "--target", core.target, "--target-dir"]);
@@ -68,7 +73,7 @@ pub fn build(core: &Core, build: &Build<'_>) -> Result<PathBuf> {
     }
     process::capture(&mut cargo).with_context(|| format!("benches/engine/board, {name}"))?;
     let binary = folder.join(core.target).join("release/engine-on-board");
-    let kept = folder.join(format!("{}-{name}.elf", core.name));
+    let kept = kept.join(format!("{}-{name}.elf", core.name));
     std::fs::copy(&binary, &kept).with_context(|| format!("copy {}", binary.display()))?;
     Ok(kept)
 }
