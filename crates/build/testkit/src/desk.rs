@@ -74,6 +74,8 @@ pub struct Desk {
     pub said: Vec<Said>,
     /// Whether what guests say is taken from the device.
     pub is_listening: bool,
+    /// Bytes of the arena of the next start.
+    pub arena_bytes: usize,
     /// Bytes of the queue of the next start.
     pub queue_bytes: usize,
     clock_ms: Rc<Cell<u64>>,
@@ -88,6 +90,11 @@ impl Default for Desk {
 impl Desk {
     /// A started device with nothing on it.
     pub fn new() -> Self {
+        Self::with_arena(24 * 1024)
+    }
+
+    /// The same, with so many bytes for guests.
+    pub fn with_arena(arena_bytes: usize) -> Self {
         let clock_ms = Rc::new(Cell::new(1));
         let flash = RamFlash::new((2 * 4096 + SLOTS * SLOT_BYTES) as usize);
         let platform = SimulatedPlatform::new(flash, Rc::clone(&clock_ms), Choices::new(7));
@@ -96,6 +103,7 @@ impl Desk {
             device: Device::new(),
             said: Vec::new(),
             is_listening: true,
+            arena_bytes,
             queue_bytes: 1024,
             clock_ms,
         };
@@ -111,7 +119,7 @@ impl Desk {
         self.platform.flash.power_on();
         self.device = Device::new();
         let memory = Memory {
-            arena: vec![0; 24 * 1024].leak(),
+            arena: vec![0; self.arena_bytes].leak(),
             frame_out: vec![0; 482].leak(),
             queue: vec![0; self.queue_bytes].leak(),
         };
