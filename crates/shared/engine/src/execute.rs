@@ -123,23 +123,17 @@ pub(crate) fn execute<S: Stop>(
             }
             macro_rules! half {
                 ($at:literal) => {
-                    u16::from_le_bytes([window[$at], window[$at + 1]])
+                    code.half($at)
                 };
             }
             macro_rules! constant {
                 ($at:literal) => {
-                    u32::from_le_bytes([
-                        window[$at],
-                        window[$at + 1],
-                        window[$at + 2],
-                        window[$at + 3],
-                    ])
+                    code.constant($at)
                 };
             }
             macro_rules! distance {
                 ($at:literal) => {
-                    (i32::from_le_bytes([0, window[$at], window[$at + 1], window[$at + 2]]) >> 8)
-                        as isize
+                    (code.constant($at - 1).cast_signed() >> 8) as isize
                 };
             }
             macro_rules! accumulator {
@@ -409,8 +403,8 @@ pub(crate) fn execute<S: Stop>(
                 };
                 (own branch_table) => {{
                     let index = low.min(half!(1).into()) as isize;
-                    let entry = code.shifted(3 + index * 2).window();
-                    code += usize::from(u16::from_le_bytes([entry[0], entry[1]]));
+                    let distance = code.shifted(3 + index * 2).half(0);
+                    code += usize::from(distance);
                 }};
                 (own cold) => {
                     match cold(window, frame, accumulator!()) {
@@ -478,7 +472,7 @@ pub(crate) fn execute<S: Stop>(
                 ($(($opcode:ident $operands:tt ($($meaning:tt)*)))*) => {
                     match window[0] {
                         $(byte::$opcode => arm!($($meaning)*),)*
-                        _ => leave!(Exit::Trap(Trap::BadCode)),
+                        _ => code.impossible(),
                     }
                 };
             }
@@ -486,9 +480,7 @@ pub(crate) fn execute<S: Stop>(
             for_each_opcode!(dispatch);
             continue 'run;
         };
-        let header = target.window();
-        let words = u16::from_le_bytes([header[0], header[1]]);
-        let cost = u16::from_le_bytes([header[2], header[3]]);
+        let (words, cost) = (target.half(0), target.half(2));
         let Some(rest) = fuel.checked_sub(cost.into()) else {
             leave!(Exit::OutOfFuel);
         };

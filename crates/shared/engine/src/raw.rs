@@ -61,6 +61,27 @@ impl<'a> Code<'a> {
         unsafe { &*self.at.cast() }
     }
 
+    /// The 16 bits so many bytes behind, inside the window.
+    #[inline(always)]
+    pub(crate) fn half(self, at: usize) -> u16 {
+        // SAFETY: as for the window; read at once, which reading two bytes is not.
+        u16::from_le_bytes(unsafe { self.at.wrapping_add(at).cast::<[u8; 2]>().read() })
+    }
+
+    /// The 32 bits so many bytes behind, inside the window.
+    #[inline(always)]
+    pub(crate) fn constant(self, at: usize) -> u32 {
+        // SAFETY: as for the window; read at once, which reading four bytes is not.
+        u32::from_le_bytes(unsafe { self.at.wrapping_add(at).cast::<[u8; 4]>().read() })
+    }
+
+    /// The operation of an opcode that does not exist.
+    #[inline(always)]
+    pub(crate) fn impossible(self) -> ! {
+        // SAFETY: verified code has no such opcode.
+        unsafe { core::hint::unreachable_unchecked() }
+    }
+
     /// The place so many bytes before.
     #[inline(always)]
     pub(crate) fn back(self, bytes: usize) -> Self {
