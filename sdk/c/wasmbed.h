@@ -106,8 +106,8 @@ int32_t wasmbed_button_count(void);
 WASMBED_IMPORT("button_read")
 int32_t wasmbed_button_read(uint32_t index);
 
-/* Waits until a button of `mask` (bit 0 is button 0) is pressed. Answers which were. Capability:
- * button. */
+/* Waits until a button of `mask` (bit 0 is button 0) becomes pressed: one that is held already must
+ * be released first. Answers which were. Capability: button. */
 WASMBED_IMPORT("button_wait")
 int32_t wasmbed_button_wait(uint32_t mask, uint32_t timeout_ms);
 
@@ -127,7 +127,8 @@ int32_t wasmbed_uart_write(uint32_t index, const void *bytes, size_t bytes_count
 WASMBED_IMPORT("uart_read")
 int32_t wasmbed_uart_read(uint32_t index, void *buffer, size_t buffer_bytes, uint32_t timeout_ms);
 
-/* 1 once the device wants the guest to end. */
+/* 1 once the device wants the guest to end. A guest that asks this has two seconds from then on to end
+ * by itself; one that never asks is stopped at once. */
 WASMBED_IMPORT("stop_requested")
 int32_t wasmbed_stop_requested(void);
 

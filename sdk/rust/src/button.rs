@@ -30,7 +30,7 @@ impl Button {
         Ok(count(unsafe { imports::button_read(self.index) })? != 0)
     }
 
-    /// Waits until it is pressed; a press since the last wait counts.
+    /// Waits until it becomes pressed: one that is held already must be released first.
     ///
     /// # Errors
     /// [`Error::Timeout`] if it was not pressed in time.
@@ -40,7 +40,8 @@ impl Button {
     }
 }
 
-/// Waits until one of the buttons in `mask` (bit 0 is button 0) is pressed, and answers which were.
+/// Waits until one of the buttons in `mask` (bit 0 is button 0) becomes pressed, and answers which
+/// were: one that is held already must be released first.
 ///
 /// # Errors
 /// [`Error::Timeout`] if none was pressed in time.

@@ -17,7 +17,8 @@ pub fn wait_ms(delay_ms: u32) {
     unsafe { imports::timer_wait_ms(delay_ms) }
 }
 
-/// Whether the device wants the guest to end: it then has a moment to do so by itself.
+/// Whether the device wants the guest to end. A guest that asks this has two seconds from then on to
+/// end by itself, and calls that wait come back; one that never asks is stopped at once.
 pub fn stop_requested() -> bool {
     // SAFETY: the call takes nothing and gives a number.
     unsafe { imports::stop_requested() != 0 }

@@ -38,8 +38,9 @@ const ARENA_ALIGN_BYTES: usize = 8;
 /// Longest sleep: after it, Ctrl-C is looked at.
 const SLEEP_MAX: Duration = Duration::from_millis(20);
 
-/// How long a guest has to end by itself once it is stopped, before the run is over without it.
-const GRACE: Duration = Duration::from_secs(2);
+/// When a run is over although a guest that was stopped has not ended: after its grace, and a little
+/// more for the device to end it.
+const GRACE: Duration = Duration::from_millis(device_limits::STOP_GRACE_MS + 500);
 
 /// One guest to run.
 #[derive(Clone, Debug)]

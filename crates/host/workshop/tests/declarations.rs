@@ -81,6 +81,38 @@ fn c_declares_what_devices_offer() {
     println!("\ncases: {}\n", IMPORTS.len());
 }
 
+/// A row of the page's tables of imports: number, name, parameters, result, capability.
+type Row = (u16, String, Vec<ValueType>, Option<ValueType>, String);
+
+fn rows(page: &str) -> Vec<Row> {
+    let cells = |line: &str| -> Option<Vec<String>> {
+        let cells: Vec<String> = line.split(" | ").map(|cell| cell.replace('`', "")).collect();
+        (cells.len() == 5).then_some(cells)
+    };
+    let row = |cells: Vec<String>| {
+        let number = cells[0].trim_start_matches("| ").parse().ok()?;
+        let (list, result) = cells[2].strip_prefix('(')?.split_once(')')?;
+        let result = result.split_once("-> ").map(|(_, result)| value(result));
+        Some((number, cells[1].clone(), parameters(list), result, cells[3].clone()))
+    };
+    page.lines().filter_map(cells).filter_map(row).collect()
+}
+
+#[test]
+fn the_page_tells_what_devices_offer() {
+    let found = rows(include_str!("../../../../docs/abi.md"));
+    let expected: Vec<Row> = IMPORTS
+        .iter()
+        .map(|import| {
+            let capability = import.capability.map_or("none", |capability| capability.name());
+            let (name, params) = (import.name.to_owned(), import.params.to_vec());
+            (import.number, name, params, import.result, capability.to_owned())
+        })
+        .collect();
+    assert_eq!(found, expected);
+    println!("\ncases: {}\n", found.len());
+}
+
 #[test]
 fn both_declare_the_same() {
     let rust = of_rust(include_str!("../../../../sdk/rust/src/imports.rs"));
