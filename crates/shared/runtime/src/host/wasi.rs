@@ -265,7 +265,8 @@ impl<P: Platform> GuestHost<'_, '_, P> {
         let flags = word_at(memory, at.checked_add(0x28)?)? as u16;
         if flags & wasi::CLOCK_ABSTIME == 0 {
             let is_known = matches!(clock, wasi::CLOCK_MONOTONIC | wasi::CLOCK_REALTIME);
-            let due_ms = self.wait.start_ms.saturating_add(timeout_ms);
+            // The start was rounded down, and a sleep is never shorter than asked for.
+            let due_ms = self.wait.start_ms.saturating_add(timeout_ms).saturating_add(1);
             return Some(if is_known { Ok(due_ms) } else { Err(wasi::NOTSUP) });
         }
         Some(self.clock_ns(clock).map(|ns| {
