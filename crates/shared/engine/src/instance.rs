@@ -148,13 +148,16 @@ impl Instance {
         Ok(instance)
     }
 
-    /// Limits the fuel of the whole run, or lifts the limit. Fuel is counted either way.
+    /// Limits the fuel of the whole run, or lifts the limit.
+    ///
+    /// Only where there is a limit is fuel counted everywhere: the assembly core does not charge a
+    /// guest without one. A limit of `u64::MAX` counts and stops nobody.
     pub fn set_fuel_limit(&mut self, limit: Option<u64>) {
         self.return_portion();
         self.fuel_limit = limit;
     }
 
-    /// Fuel used since the guest was loaded, in WebAssembly operators.
+    /// Fuel used since the guest was loaded while it had a limit, in WebAssembly operators.
     pub fn fuel_used(&self) -> u64 {
         self.fuel_used + u64::from(self.fuel_portion - self.registers.fuel)
     }
