@@ -20,8 +20,6 @@ impl Label {
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
     pub(crate) code: Vec<u8>,
-    /// Start of the last instruction, if nothing but itself leads behind it.
-    last: Option<usize>,
     /// A distance did not fit.
     is_too_far: bool,
 }
@@ -34,7 +32,6 @@ impl Assembler {
 
     /// Writes an instruction of the first page.
     pub(crate) fn emit(&mut self, opcode: u8, operands: &[u8]) {
-        self.last = Some(self.here());
         self.code.push(opcode);
         self.code.extend(operands);
     }
@@ -82,25 +79,11 @@ impl Assembler {
             let distance = self.distance(*start, here);
             self.code[*at..*at + 2].copy_from_slice(&distance);
         }
-        if label.is_used() {
-            self.last = None;
-        }
     }
 
     /// Begins a stretch that branches lead to from behind.
     pub(crate) fn begin_loop(&mut self) -> usize {
-        self.last = None;
         self.here()
-    }
-
-    /// Makes the instruction that just left its result in the accumulator store it, too.
-    pub(crate) fn store_last(&mut self, slot: u8) -> bool {
-        let Some(start) = self.last else { return false };
-        let Some(storing) = storing_twin(self.code[start]) else { return false };
-        self.code[start] = storing;
-        self.code.push(slot);
-        self.last = None;
-        true
     }
 
     /// The finished code.
@@ -117,23 +100,6 @@ impl Assembler {
         self.is_too_far |= distance.is_err();
         distance.unwrap_or(0).to_le_bytes()
     }
-}
-
-/// The opcode that does the same and stores the result, if there is one.
-fn storing_twin(opcode: u8) -> Option<u8> {
-    let ranges = [
-        (Opcode::AddRr, Opcode::ShrURr, Opcode::AddRrs),
-        (Opcode::AddAr, Opcode::ShrUAr, Opcode::AddArs),
-        (Opcode::AddRi, Opcode::ShrURi, Opcode::AddRis),
-        (Opcode::AddAi, Opcode::ShrUAi, Opcode::AddAis),
-        (Opcode::Load32R, Opcode::Load32R, Opcode::Load32Rs),
-        (Opcode::Load8UR, Opcode::Load8UR, Opcode::Load8URs),
-    ];
-    let twin = |(first, last, storing): (Opcode, Opcode, Opcode)| {
-        let is_in = (first as u8..=last as u8).contains(&opcode);
-        is_in.then(|| opcode - first as u8 + storing as u8)
-    };
-    ranges.into_iter().find_map(twin)
 }
 
 /// The second-page opcode `index` rows behind `first`.

@@ -223,6 +223,107 @@ pub(crate) fn execute<S: Stop>(
                     set_word!(2);
                     code += 3;
                 }};
+                (rj $f:ident) => {{
+                    low = $f(word!(1), constant!(2));
+                    code += 6;
+                }};
+                (rjs $f:ident) => {{
+                    low = $f(word!(1), constant!(2));
+                    set_word!(6);
+                    code += 7;
+                }};
+                (ajs $f:ident) => {{
+                    low = $f(low, constant!(1));
+                    set_word!(5);
+                    code += 6;
+                }};
+                (rr2 $f:ident) => {{
+                    low = $f(word!(1), word!(2));
+                    set_word!(1);
+                    code += 3;
+                }};
+                (ri2 $f:ident) => {{
+                    low = $f(word!(1), byte!(2));
+                    set_word!(1);
+                    code += 3;
+                }};
+                (branch_a0 $f:ident) => {
+                    branch!($f(low, 0), 1)
+                };
+                (branch_r0 $f:ident) => {
+                    branch!($f(word!(1), 0), 2)
+                };
+                (loop_a0 $f:ident) => {
+                    loop_if!($f(low, 0), 1)
+                };
+                (loop_r0 $f:ident) => {
+                    loop_if!($f(word!(1), 0), 2)
+                };
+                (loop_aj $f:ident) => {
+                    loop_if!($f(low, constant!(1)), 5)
+                };
+                (load_a0 $f:ident) => {{
+                    low = or_trap!($f(arena, low, 0));
+                    code += 1;
+                }};
+                (load_a0s $f:ident) => {{
+                    low = or_trap!($f(arena, low, 0));
+                    set_word!(1);
+                    code += 2;
+                }};
+                (load_as $f:ident) => {{
+                    low = or_trap!($f(arena, low, u32::from(window[1])));
+                    set_word!(2);
+                    code += 3;
+                }};
+                (load_r0 $f:ident) => {{
+                    low = or_trap!($f(arena, word!(1), 0));
+                    code += 2;
+                }};
+                (load_r0s $f:ident) => {{
+                    low = or_trap!($f(arena, word!(1), 0));
+                    set_word!(2);
+                    code += 3;
+                }};
+                (load_aw $f:ident) => {{
+                    low = or_trap!($f(arena, low.wrapping_add(constant!(1)), 0));
+                    code += 5;
+                }};
+                (load_rw $f:ident) => {{
+                    low = or_trap!($f(arena, word!(1).wrapping_add(constant!(2)), 0));
+                    code += 6;
+                }};
+                (load_rws $f:ident) => {{
+                    low = or_trap!($f(arena, word!(1).wrapping_add(constant!(2)), 0));
+                    set_word!(6);
+                    code += 7;
+                }};
+                (load_ax $f:ident) => {{
+                    low = or_trap!($f(arena, low.wrapping_add(word!(1)), 0));
+                    code += 2;
+                }};
+                (load_rx $f:ident) => {{
+                    low = or_trap!($f(arena, word!(1).wrapping_add(word!(2)), 0));
+                    code += 3;
+                }};
+                (store_ra0 $f:ident) => {{
+                    or_trap!($f(arena, word!(1), 0, low));
+                    code += 2;
+                }};
+                (store_rr0 $f:ident) => {{
+                    let value = word!(2);
+                    or_trap!($f(arena, word!(1), 0, value));
+                    code += 3;
+                }};
+                (store_raw $f:ident) => {{
+                    or_trap!($f(arena, word!(1).wrapping_add(constant!(2)), 0, low));
+                    code += 6;
+                }};
+                (store_rrw $f:ident) => {{
+                    let value = word!(2);
+                    or_trap!($f(arena, word!(1).wrapping_add(constant!(3)), 0, value));
+                    code += 7;
+                }};
                 (branch_rr $f:ident) => {
                     branch!($f(word!(1), word!(2)), 3)
                 };
@@ -362,6 +463,15 @@ pub(crate) fn execute<S: Stop>(
                 (own select) => {{
                     low = if low != 0 { word!(1) } else { word!(2) };
                     code += 3;
+                }};
+                (own selects) => {{
+                    low = if low != 0 { word!(1) } else { word!(2) };
+                    set_word!(3);
+                    code += 4;
+                }};
+                (own set_const32) => {{
+                    frame.set_word(window[1], constant!(2));
+                    code += 6;
                 }};
                 (own select64) => {{
                     let from = if low != 0 { window[1] } else { window[2] };

@@ -1,6 +1,5 @@
 //! Arithmetic, comparisons that leave a value, and the forms their operands take.
 use super::branch::swapped;
-use super::values::small;
 use super::{Entry, Lowering, Value};
 use crate::assembler::{cold, hot};
 use crate::module::Type;
@@ -16,16 +15,6 @@ pub(super) const SUB: u8 = 5;
 pub(super) const SHL: u8 = 6;
 pub(super) const SHR_S: u8 = 7;
 pub(super) const SHR_U: u8 = 8;
-
-/// The operation with a constant: a difference becomes a sum, and the rows have none for it.
-fn with_constant(operation: u8, value: u64, ty: Type) -> (u8, u64) {
-    let bits_mask = if ty == Type::I32 { 31 } else { 63 };
-    match operation {
-        SUB => (ADD, value.wrapping_neg()),
-        SHL..=SHR_U => (operation - 1, value & bits_mask),
-        _ => (operation, value),
-    }
-}
 
 impl Lowering<'_, '_> {
     /// Pops two operands; of an operation that commutes, a constant comes second.
@@ -90,41 +79,33 @@ impl Lowering<'_, '_> {
     }
 
     fn constant32(&mut self, operation: u8, first: Entry, value: u64) {
-        let (row, value) = with_constant(operation, value, Type::I32);
-        match (small(value, Type::I32), first.value) {
-            (Some(byte), Value::Slot(slot)) if !self.in_accumulator(first) => {
-                self.spill();
-                let slot = self.name(slot, 1, 0);
-                self.assembler.emit(hot(Opcode::AddRi, row), &[slot, byte]);
+        self.load(first);
+        self.spill();
+        match operation {
+            SHL..=SHR_U => {
+                self.assembler.emit(hot(Opcode::ShlAi, operation - SHL), &[value as u8 & 31]);
             }
-            (Some(byte), _) => {
-                self.load(first);
-                self.spill();
-                self.assembler.emit(hot(Opcode::AddAi, row), &[byte]);
-            }
-            (None, _) => {
-                self.load(first);
-                self.spill();
-                self.assembler.emit(hot(Opcode::AddAj, row), &(value as u32).to_le_bytes());
+            SUB => self.emit(Opcode::AddAj, &(value as u32).wrapping_neg().to_le_bytes()),
+            _ => {
+                self.assembler.emit(hot(Opcode::AddAj, operation), &(value as u32).to_le_bytes());
             }
         }
     }
 
     pub(super) fn binary64(&mut self, operation: u8) {
         let (first, second) = self.pop_two(operation <= MUL);
-        if let Value::Constant(value) = second.value {
-            let (row, value) = with_constant(operation, value, Type::I64);
-            if let Some(byte) = small(value, Type::I64) {
-                self.load(first);
-                self.spill();
-                self.assembler.emit(hot(Opcode::Add64Ai, row), &[byte]);
-                return self.push_result(Type::I64);
-            }
+        if let (Value::Constant(value), SHL..=SHR_U) = (second.value, operation) {
+            self.load(first);
+            self.spill();
+            let row = hot(Opcode::Shl64Ai, operation - SHL);
+            self.assembler.emit(row, &[value as u8 & 63]);
+            return self.push_result(Type::I64);
         }
         let is_first_loaded = self.in_accumulator(first) && second.value != Value::Accumulator;
         let is_second_constant = matches!(second.value, Value::Constant(_));
         let prefers_first = is_first_loaded || second.value != Value::Accumulator;
-        if prefers_first && !is_second_constant {
+        let has_form = operation <= SUB;
+        if has_form && prefers_first && !is_second_constant {
             let slot = self.settle_and_load(second, first);
             self.spill();
             let slot = self.name(slot, 2, 0);
@@ -133,11 +114,12 @@ impl Lowering<'_, '_> {
             let slot = self.settle_and_load_last(first, second);
             self.spill();
             let slot = self.name(slot, 2, 0);
-            let opcode = match operation {
-                SUB..=SHR_U => hot(Opcode::Sub64Ra, operation - SUB),
-                _ => hot(Opcode::Add64Ar, operation),
-            };
-            self.assembler.emit(opcode, &[slot]);
+            match operation {
+                SUB..=SHR_U => {
+                    self.assembler.emit_cold(cold(ColdOpcode::Sub64, operation - SUB), &[slot]);
+                }
+                _ => self.assembler.emit(hot(Opcode::Add64Ar, operation), &[slot]),
+            }
         }
         self.push_result(Type::I64);
     }
@@ -195,29 +177,10 @@ impl Lowering<'_, '_> {
         if matches!(first.value, Value::Constant(_)) || first.value == Value::Accumulator {
             (first, second, index) = (second, first, swapped(index));
         }
-        // Now an accumulator or a constant is second, unless both are constants.
-        let constant = |entry: Entry| match entry.value {
-            Value::Constant(value) => small(value, Type::I32),
-            _ => None,
-        };
-        match (first.value, constant(first), constant(second)) {
-            (_, _, Some(byte)) => {
-                self.load(first);
-                self.spill();
-                self.assembler.emit(hot(Opcode::EqAi, index), &[byte]);
-            }
-            (Value::Constant(_), Some(byte), None) => {
-                self.load(second);
-                self.spill();
-                self.assembler.emit(hot(Opcode::EqAi, swapped(index)), &[byte]);
-            }
-            _ => {
-                let slot = self.settle_and_load_last(first, second);
-                self.spill();
-                let slot = self.name(slot, 1, 0);
-                self.assembler.emit(hot(Opcode::EqRa, index), &[slot]);
-            }
-        }
+        let slot = self.settle_and_load_last(first, second);
+        self.spill();
+        let slot = self.name(slot, 1, 0);
+        self.assembler.emit(hot(Opcode::EqRa, index), &[slot]);
         self.push_result(Type::I32);
     }
 

@@ -1,5 +1,4 @@
 //! Conditions, and the branches they fuse with.
-use super::values::small;
 use super::{Entry, Kind, Lowering, Value};
 use crate::assembler::{Label, hot};
 use crate::module::Type;
@@ -25,8 +24,6 @@ impl Condition {
 pub(super) enum Form {
     Slots([u8; 2]),
     Accumulator([u8; 1]),
-    Constant([u8; 1]),
-    SlotConstant([u8; 2]),
 }
 
 const EQ: u8 = 0;
@@ -100,15 +97,10 @@ impl Lowering<'_, '_> {
         if is_constant(first) && !is_constant(second) {
             (first, second, index) = (second, first, swapped(index));
         }
-        if let Value::Constant(value) = second.value {
-            return match small(value, Type::I32) {
-                Some(byte) => (index, self.constant_form(first, byte)),
-                None => {
-                    let slot = self.settle(first);
-                    self.load(second);
-                    (swapped(index), Form::Accumulator([self.name(slot, 1, 0)]))
-                }
-            };
+        if is_constant(second) {
+            let slot = self.settle(first);
+            self.load(second);
+            return (swapped(index), Form::Accumulator([self.name(slot, 1, 0)]));
         }
         match (first.value, second.value) {
             (_, Value::Slot(slot)) if self.in_accumulator(first) => {
@@ -122,19 +114,6 @@ impl Lowering<'_, '_> {
             }
             // Two entries in the one accumulator: there is no such stack.
             _ => (index, Form::Slots([0, 0])),
-        }
-    }
-
-    fn constant_form(&mut self, first: Entry, byte: u8) -> Form {
-        match first.value {
-            Value::Slot(slot) if !self.in_accumulator(first) => {
-                Form::SlotConstant([self.name(slot, 1, 0), byte])
-            }
-            Value::Constant(_) => {
-                self.load(first);
-                Form::Constant([byte])
-            }
-            _ => Form::Constant([byte]),
         }
     }
 
@@ -153,44 +132,15 @@ impl Lowering<'_, '_> {
             Form::Accumulator(operands) => {
                 self.assembler.emit_branch(hot(Opcode::BranchIfEqAr, index), &operands, label);
             }
-            Form::Constant(operands) => {
-                self.assembler.emit_branch(hot(Opcode::BranchIfEqAi, index), &operands, label);
-            }
-            Form::SlotConstant(operands) => {
-                self.assembler.emit_branch(hot(Opcode::BranchIfEqRi, index), &operands, label);
-            }
         }
     }
 
-    /// Branches back if the comparison holds; what has no back-edge of its own goes forward over
-    /// one that has no condition.
+    /// Branches back if the comparison holds: goes forward over a back-edge if it does not.
     fn branch_back(&mut self, index: u8, form: Form, target: usize, cost: u32) {
-        let fused: Option<(Opcode, [u8; 2], usize)> = match (form, index) {
-            _ if cost > u8::MAX.into() => None,
-            (Form::Slots(slots), NE) => Some((Opcode::LoopIfNeRr, slots, 2)),
-            (Form::Slots(slots), LT_U) => Some((Opcode::LoopIfLtURr, slots, 2)),
-            (Form::Slots(slots), LT_S) => Some((Opcode::LoopIfLtSRr, slots, 2)),
-            (Form::Slots([one, other]), 5) => Some((Opcode::LoopIfLtURr, [other, one], 2)),
-            (Form::Slots([one, other]), 4) => Some((Opcode::LoopIfLtSRr, [other, one], 2)),
-            (Form::Accumulator([slot]), NE) => Some((Opcode::LoopIfNeAr, [slot, 0], 1)),
-            (Form::Accumulator([slot]), LT_U) => Some((Opcode::LoopIfLtUAr, [slot, 0], 1)),
-            (Form::Constant([byte]), NE) => Some((Opcode::LoopIfNeAi, [byte, 0], 1)),
-            (Form::Constant([byte]), EQ) => Some((Opcode::LoopIfEqAi, [byte, 0], 1)),
-            (Form::SlotConstant(operands), NE) => Some((Opcode::LoopIfNeRi, operands, 2)),
-            (Form::SlotConstant(operands), EQ) => Some((Opcode::LoopIfEqRi, operands, 2)),
-            _ => None,
-        };
-        match fused {
-            Some((opcode, operands, count)) => {
-                self.assembler.emit_loop(opcode as u8, &operands[..count], target, cost);
-            }
-            None => {
-                let mut behind = Label::default();
-                self.branch_forward(inverted(index), form, &mut behind);
-                self.loop_back(target, cost);
-                self.assembler.bind(&behind);
-            }
-        }
+        let mut behind = Label::default();
+        self.branch_forward(inverted(index), form, &mut behind);
+        self.loop_back(target, cost);
+        self.assembler.bind(&behind);
     }
 
     fn loop_back(&mut self, target: usize, cost: u32) {

@@ -234,20 +234,11 @@ impl Lowering<'_, '_> {
     ) -> Result<(), PrepareError> {
         let entry = self.pop();
         let (entry, offset) = self.address(entry, access)?;
-        match (u8::try_from(offset), entry.value) {
-            (Ok(offset), Value::Slot(slot)) if !self.in_accumulator(entry) => {
-                self.spill();
-                let slot = self.name(slot, 1, 0);
-                self.assembler.emit(hot(Opcode::Load32R, row), &[slot, offset]);
-            }
-            (Ok(offset), _) => {
-                self.load(entry);
-                self.spill();
-                self.assembler.emit(hot(Opcode::Load32A, row), &[offset]);
-            }
-            (Err(_), _) => {
-                self.load(entry);
-                self.spill();
+        self.load(entry);
+        self.spill();
+        match u8::try_from(offset) {
+            Ok(offset) => self.assembler.emit(hot(Opcode::Load32A, row), &[offset]),
+            Err(_) => {
                 self.assembler.emit(hot(Opcode::Load32Wide, row), &offset.to_le_bytes());
             }
         }
@@ -264,34 +255,18 @@ impl Lowering<'_, '_> {
     fn load_memory64(&mut self, access: &MemArg) -> Result<(), PrepareError> {
         let entry = self.pop();
         let (entry, offset) = self.address(entry, access)?;
-        match (u8::try_from(offset), entry.value) {
-            (Ok(offset), Value::Slot(slot)) if !self.in_accumulator(entry) => {
-                self.spill();
-                let slot = self.name(slot, 1, 0);
-                self.emit(Opcode::Load64R, &[slot, offset]);
-            }
-            (Ok(offset), _) => {
-                self.load(entry);
-                self.spill();
-                self.emit(Opcode::Load64A, &[offset]);
-            }
-            (Err(_), _) => {
-                self.load(entry);
-                self.spill();
-                self.emit(Opcode::Load64Wide, &offset.to_le_bytes());
-            }
+        self.load(entry);
+        self.spill();
+        match u8::try_from(offset) {
+            Ok(offset) => self.emit(Opcode::Load64A, &[offset]),
+            Err(_) => self.emit(Opcode::Load64Wide, &offset.to_le_bytes()),
         }
         self.push_result(Type::I64);
         Ok(())
     }
 
     fn store_memory(&mut self, row: u8, access: &MemArg) -> Result<(), PrepareError> {
-        let forms = [
-            hot(Opcode::Store32Ra, row),
-            hot(Opcode::Store32Ar, row),
-            hot(Opcode::Store32Rr, row),
-            hot(Opcode::Store32Wide, row),
-        ];
+        let forms = [hot(Opcode::Store32Ra, row), hot(Opcode::Store32Wide, row)];
         let value = self.pop();
         // Of a 64-bit value only low bits are stored, and the low word is its first slot.
         let value = match (value.value, value.ty) {
@@ -306,52 +281,28 @@ impl Lowering<'_, '_> {
     }
 
     fn store_memory64(&mut self, access: &MemArg) -> Result<(), PrepareError> {
-        let forms = [
-            Opcode::Store64Ra as u8,
-            Opcode::Store64Ar as u8,
-            Opcode::Store64Rr as u8,
-            Opcode::Store64Wide as u8,
-        ];
+        let forms = [Opcode::Store64Ra as u8, Opcode::Store64Wide as u8];
         let value = self.pop();
         self.store_in_form(forms, value, access)
     }
 
-    /// Stores with the form that fits: value in the accumulator, address there, both in slots, or
-    /// value in the accumulator and a long offset.
+    /// Stores the value, in the accumulator, to an address in a slot, with a short or long offset.
     fn store_in_form(
         &mut self,
-        [value_first, address_first, slots, wide]: [u8; 4],
+        [short, long]: [u8; 2],
         value: Entry,
         access: &MemArg,
     ) -> Result<(), PrepareError> {
         let address = self.pop();
-        let words = value.ty.words();
         let (address, offset) = self.address(address, access)?;
-        let Ok(offset) = u8::try_from(offset) else {
-            let slot = self.settle_address(address, value);
-            let slot = self.name(slot, 1, 0);
-            self.assembler.emit(wide, &[slot]);
-            self.assembler.code.extend(offset.to_le_bytes());
-            return Ok(());
-        };
-        let is_small_constant = matches!(value.value, Value::Constant(_)) && !Self::is_large(value);
-        let is_address_loaded = address.value == Value::Accumulator && is_small_constant;
-        if let (Value::Slot(at), Value::Slot(from)) = (address.value, value.value)
-            && !self.in_accumulator(address)
-            && !self.in_accumulator(value)
-        {
-            let names = [self.name(at, 1, 0), self.name(from, words, 2)];
-            self.assembler.emit(slots, &[names[0], names[1], offset]);
-        } else if is_address_loaded
-            || matches!(value.value, Value::Slot(_)) && !self.in_accumulator(value)
-        {
-            let from = self.settle_and_load(value, address);
-            let from = self.name(from, words, 0);
-            self.assembler.emit(address_first, &[from, offset]);
-        } else {
-            let at = self.settle_address(address, value);
-            let at = self.name(at, 1, 0);
-            self.assembler.emit(value_first, &[at, offset]);
+        let slot = self.settle_address(address, value);
+        let slot = self.name(slot, 1, 0);
+        match u8::try_from(offset) {
+            Ok(offset) => self.assembler.emit(short, &[slot, offset]),
+            Err(_) => {
+                self.assembler.emit(long, &[slot]);
+                self.assembler.code.extend(offset.to_le_bytes());
+            }
         }
         Ok(())
     }

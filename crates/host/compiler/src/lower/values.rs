@@ -105,11 +105,8 @@ impl Lowering<'_, '_> {
     pub(super) fn store(&mut self, slot: u16, words: u16) {
         self.claim(slot, words);
         if slot + words <= 256 {
-            if words == 2 {
-                self.emit(Opcode::Set64, &[slot as u8]);
-            } else if !self.assembler.store_last(slot as u8) {
-                self.emit(Opcode::Set, &[slot as u8]);
-            }
+            let opcode = if words == 1 { Opcode::Set } else { Opcode::Set64 };
+            self.emit(opcode, &[slot as u8]);
         } else {
             let Some(scratch) = self.scratch else {
                 self.needs_wide = true;

@@ -1,15 +1,54 @@
 //! Computes what only constants go into.
 use super::body::{Arg, Body, Instruction, Operation};
-use super::forms::is_long;
+use super::forms::{commutes, compares, is_long, swapped};
 
 /// Replaces operations on constants by their results, and branches on constants by plain ones.
 pub(super) fn fold_constants(body: &mut Body) {
     for block in &mut body.blocks {
         for instruction in block.iter_mut() {
+            normalise(instruction);
             fold(instruction);
         }
         block.retain(|instruction| !is_nothing(instruction));
     }
+}
+
+/// Writes comparisons and rotations with a constant in the one way that the forms have.
+fn normalise(instruction: &mut Instruction) {
+    let function = match &mut instruction.operation {
+        Operation::Binary(function) | Operation::BranchIf { function, .. } => function,
+        _ => return,
+    };
+    let args = &mut instruction.args;
+    if matches!(args[0], Arg::Constant(_)) && !matches!(args[1], Arg::Constant(_)) {
+        if !compares(function) && !commutes(function) {
+            return;
+        }
+        args.swap(0, 1);
+        *function = swapped(function);
+    }
+    let (Arg::Place(_), Arg::Constant(value)) = (args[0], args[1]) else { return };
+    let word = value as u32;
+    let (name, constant): (&'static str, u64) = match *function {
+        "sub" => ("add", word.wrapping_neg().into()),
+        "sub64" => ("add64", value.wrapping_neg()),
+        "rotl" => ("rotr", (word.wrapping_neg() & 31).into()),
+        "rotl64" => ("rotr64", u64::from(word.wrapping_neg() & 63)),
+        "rotr" => ("rotr", (word & 31).into()),
+        "rotr64" => ("rotr64", u64::from(word & 63)),
+        "le_s" if word != i32::MAX as u32 => ("lt_s", word.wrapping_add(1).into()),
+        "ge_s" if word != i32::MIN as u32 => ("gt_s", word.wrapping_sub(1).into()),
+        "le_u" if word != u32::MAX => ("lt_u", word.wrapping_add(1).into()),
+        "ge_u" if word != 0 => ("gt_u", word.wrapping_sub(1).into()),
+        _ => return,
+    };
+    let (name, constant) = match (name, constant) {
+        ("lt_u", 1) => ("eq", 0),
+        ("gt_u", 0) => ("ne", 0),
+        other => other,
+    };
+    *function = name;
+    args[1] = Arg::Constant(constant);
 }
 
 fn is_nothing(instruction: &Instruction) -> bool {

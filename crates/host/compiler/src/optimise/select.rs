@@ -57,7 +57,7 @@ pub(super) fn select(body: &Body, surroundings: &Surroundings<'_>, slots: u16) -
     for walk in 0.. {
         let mut selector = Selector::new(body, slots, &stores);
         let mut blocks = selector.walk();
-        if selector.is_too_large {
+        if selector.gives_up {
             return None;
         }
         let (wanted, alive) = wanted(body, &selector.reads);
@@ -140,7 +140,7 @@ struct Selector<'b> {
     next_home: Word,
     first_home: Word,
     slots: u16,
-    is_too_large: bool,
+    gives_up: bool,
     source: u32,
     /// Whether the result of the instruction at hand must be stored.
     must_store: bool,
@@ -159,7 +159,7 @@ impl<'b> Selector<'b> {
             next_home: slots,
             first_home: slots,
             slots,
-            is_too_large: false,
+            gives_up: false,
             source: 0,
             must_store: false,
         }
@@ -240,7 +240,7 @@ impl<'b> Selector<'b> {
             }
         };
         if slot + 2 > SLOTS && place.word >= SLOTS {
-            self.is_too_large = true;
+            self.gives_up = true;
         }
         self.slots = self.slots.max(slot + Word::from(place.words));
         slot as u8
@@ -252,8 +252,9 @@ impl<'b> Selector<'b> {
     }
 
     fn emit_own(&mut self, function: &str, operands: &[u8]) {
-        if let Some(start) = form("own", function) {
-            self.emit(start, operands);
+        match form("own", function) {
+            Some(start) => self.emit(start, operands),
+            None => self.gives_up = true,
         }
     }
 

@@ -49,8 +49,10 @@ impl Selector<'_> {
                 let word = Operand::Word(constant as u32);
                 let is_held = self.accumulator.has(base, 1);
                 let is_done = is_held && self.try_load("load_aw", function, &[word], to);
-                if !is_done {
-                    self.try_load("load_rw", function, &[Operand::Slot(place), word], to);
+                if !is_done
+                    && !self.try_load("load_rw", function, &[Operand::Slot(place), word], to)
+                {
+                    self.gives_up = true;
                 }
             }
             (Arg::Place(one), Arg::Place(other)) => {
@@ -59,8 +61,8 @@ impl Selector<'_> {
                     && self.try_load("load_ax", function, &[other], to)
                     || self.accumulator.has(addend, 1)
                         && self.try_load("load_ax", function, &[one], to);
-                if !is_done {
-                    self.try_load("load_rx", function, &[one, other], to);
+                if !is_done && !self.try_load("load_rx", function, &[one, other], to) {
+                    self.gives_up = true;
                 }
             }
             (Arg::Constant(address), _) if offset == 0 && !self.accumulator.has(base, 1) => {
@@ -87,10 +89,11 @@ impl Selector<'_> {
         if offset == 0 && self.try_load("load_a0", function, &[], to) {
             return;
         }
-        match u8::try_from(offset) {
+        let is_done = match u8::try_from(offset) {
             Ok(byte) => self.try_load("load_a", function, &[Operand::Byte(byte)], to),
             Err(_) => self.try_load("load_wide", function, &[Operand::Word(offset)], to),
         };
+        self.gives_up |= !is_done;
     }
 
     fn try_store(&mut self, kind: &str, function: &str, operands: &[Operand]) -> bool {
@@ -98,6 +101,11 @@ impl Selector<'_> {
         let bytes = self.encode(operands);
         self.emit(start, &bytes);
         true
+    }
+
+    /// Writes a store in the only form that fits.
+    fn must_store_memory(&mut self, kind: &str, function: &str, operands: &[Operand]) {
+        self.gives_up |= !self.try_store(kind, function, operands);
     }
 
     pub(super) fn store_memory(
@@ -126,38 +134,24 @@ impl Selector<'_> {
                     }
                 }
                 self.load(value, words);
-                self.try_store("store_raw", function, &operands);
+                self.must_store_memory("store_raw", function, &operands);
             }
             (Arg::Place(one), Arg::Place(other)) => {
                 self.load(value, words);
                 let operands = [Operand::Slot(one), Operand::Slot(other)];
-                self.try_store("store_rxa", function, &operands);
+                self.must_store_memory("store_rxa", function, &operands);
             }
             (Arg::Place(place), _) => self.store_at(function, offset, place, value),
             (Arg::Constant(address), _) => {
                 let word = Operand::Word(address as u32);
                 if offset == 0 && access("store_c", function).is_some() {
                     self.load(value, words);
-                    self.try_store("store_c", function, &[word]);
+                    self.must_store_memory("store_c", function, &[word]);
                     return;
                 }
-                let Arg::Place(stored) = value else {
-                    // Both are constants: one of them needs a slot.
-                    let spare = self.spare(1);
-                    self.load(base, 1);
-                    self.set(spare);
-                    return self.store_at(function, offset, spare, value);
-                };
-                if let Ok(byte) = u8::try_from(offset) {
-                    self.load(base, 1);
-                    let operands = [Operand::Slot(stored), Operand::Byte(byte)];
-                    self.try_store("store_ar", function, &operands);
-                } else {
-                    let spare = self.spare(1);
-                    self.load(base, 1);
-                    self.set(spare);
-                    self.store_at(function, offset, spare, value);
-                }
+                let spare = self.spare(1);
+                self.set_constant(spare, address);
+                self.store_at(function, offset, spare, value);
             }
             (Arg::None, _) => {}
         }
@@ -168,7 +162,7 @@ impl Selector<'_> {
         let at = Operand::Slot(base);
         let Ok(byte) = u8::try_from(offset).map(Operand::Byte) else {
             self.load(value, words);
-            self.try_store("store_wide", function, &[at, Operand::Word(offset)]);
+            self.must_store_memory("store_wide", function, &[at, Operand::Word(offset)]);
             return;
         };
         if let Arg::Place(stored) = value
@@ -189,7 +183,7 @@ impl Selector<'_> {
         self.load(value, words);
         let is_done = offset == 0 && self.try_store("store_ra0", function, &[at]);
         if !is_done {
-            self.try_store("store_ra", function, &[at, byte]);
+            self.must_store_memory("store_ra", function, &[at, byte]);
         }
     }
 }

@@ -142,7 +142,7 @@ impl Selector<'_> {
         match (first, second) {
             (Arg::Place(place), _) => {
                 self.load(second, words);
-                self.try_right(function, place, to);
+                self.gives_up |= !self.try_right(function, place, to);
             }
             // Two constants, or one before an operand that only a slot can be.
             (_, Arg::Place(place)) => {
@@ -172,7 +172,7 @@ impl Selector<'_> {
         let spare = self.spare(second.words);
         self.set(spare);
         self.load(Arg::Place(second), second.words);
-        self.try_right(function, spare, to);
+        self.gives_up |= !self.try_right(function, spare, to);
     }
 
     fn constants(&mut self, function: &str, first: Arg, second: Arg, to: Option<Place>) {
@@ -181,7 +181,7 @@ impl Selector<'_> {
         let spare = self.spare(words);
         self.set(spare);
         self.load(second, words);
-        self.try_right(function, spare, to);
+        self.gives_up |= !self.try_right(function, spare, to);
     }
 
     fn binary_constant(
@@ -229,26 +229,38 @@ impl Selector<'_> {
         self.load(arg, words);
         let kinds = ["a", "own", "unary32", "unary64"];
         let start: Option<Start> = kinds.iter().find_map(|kind| form(kind, function));
-        if let Some(start) = start {
-            self.emit(start, &[]);
+        match start {
+            Some(start) => self.emit(start, &[]),
+            None => self.gives_up = true,
         }
         self.result(to, false);
     }
 
     pub(super) fn choose(&mut self, [condition, first, second]: [Arg; 3], to: Option<Place>) {
-        let (Arg::Place(first), Arg::Place(second)) = (first, second) else { return };
+        let (Arg::Place(first), Arg::Place(second)) = (first, second) else {
+            self.gives_up = true;
+            return;
+        };
         self.load(condition, 1);
-        let kind = if first.words == 1 { "select" } else { "select64" };
-        let operands = self.encode(&[Operand::Slot(first), Operand::Slot(second)]);
-        self.emit_own(kind, &operands);
-        self.result(to, false);
+        let mut operands = self.encode(&[Operand::Slot(first), Operand::Slot(second)]);
+        match to {
+            Some(to) if self.must_store && first.words == 1 => {
+                operands.push(self.home(to));
+                self.emit_own("selects", &operands);
+                self.result(Some(to), true);
+            }
+            _ => {
+                self.emit_own(if first.words == 1 { "select" } else { "select64" }, &operands);
+                self.result(to, false);
+            }
+        }
     }
 
     /// Slots of the block's own.
     pub(super) fn spare(&mut self, words: u8) -> Place {
         let slot = self.next_home;
         self.next_home += 2;
-        self.is_too_large |= slot + 2 > 256;
+        self.gives_up |= slot + 2 > 256;
         self.slots = self.slots.max(slot + u16::from(words));
         Place::new(slot, words)
     }
@@ -293,7 +305,7 @@ impl Selector<'_> {
         !matches!(next.operation, Operation::Move) && (reads(to) || reads(from))
     }
 
-    fn set_constant(&mut self, to: Place, value: u64) {
+    pub(super) fn set_constant(&mut self, to: Place, value: u64) {
         for (index, word) in to.words().enumerate() {
             let value = (value >> (32 * index)) as u32;
             let slot = self.home(Place::new(word, 1));
@@ -336,7 +348,10 @@ impl Selector<'_> {
         args: [Arg; 2],
     ) -> Vec<u8> {
         let words = if is_long(function) { 2 } else { 1 };
-        let Some(found) = self.find_condition(prefix, function, args) else { return Vec::new() };
+        let Some(found) = self.find_condition(prefix, function, args) else {
+            self.gives_up = true;
+            return Vec::new();
+        };
         if let Some(loaded) = found.loaded {
             self.load(loaded, words);
         }
@@ -371,12 +386,12 @@ impl Selector<'_> {
                 let slot = first.place().filter(|_| !holds_first).map(Operand::Slot);
                 let zero = value == 0;
                 let in_slot = slot.and_then(|slot| {
-                    let at_zero = zero.then(|| found(find("rz", function), &[slot], None));
+                    let at_zero = zero.then(|| found(find("r0", function), &[slot], None));
                     let at_byte = byte.map(|byte| found(find("ri", function), &[slot, byte], None));
                     at_zero.flatten().or(at_byte.flatten())
                 });
                 let loaded = || {
-                    let at_zero = zero.then(|| found(find("az", function), &[], Some(first)));
+                    let at_zero = zero.then(|| found(find("a0", function), &[], Some(first)));
                     let at_byte =
                         byte.map(|byte| found(find("ai", function), &[byte], Some(first)));
                     at_zero.flatten().or(at_byte.flatten())
@@ -385,7 +400,12 @@ impl Selector<'_> {
                     let slot = Operand::Slot(first.place()?);
                     found(find("ar", exchanged), &[slot], Some(second))
                 };
-                in_slot.or_else(loaded).or_else(constant_loaded)
+                let word_loaded = || {
+                    let word = Operand::Word(value as u32);
+                    let fits = !is_long || i32::try_from(value as i64).is_ok();
+                    fits.then(|| found(find("aj", function), &[word], Some(first))).flatten()
+                };
+                in_slot.or_else(loaded).or_else(word_loaded).or_else(constant_loaded)
             }
             (_, Arg::Place(other)) if holds_first => {
                 found(find("ar", function), &[Operand::Slot(other)], Some(first)).or_else(|| {
