@@ -298,6 +298,14 @@ pub(crate) fn execute<S: Stop>(
                     set_word!(6);
                     code += 7;
                 }};
+                (load_c $f:ident) => {{
+                    low = or_trap!($f(arena, constant!(1), 0));
+                    code += 5;
+                }};
+                (store_c $f:ident) => {{
+                    or_trap!($f(arena, constant!(1), 0, low));
+                    code += 5;
+                }};
                 (load_ax $f:ident) => {{
                     low = or_trap!($f(arena, low.wrapping_add(word!(1)), 0));
                     code += 2;
@@ -386,9 +394,10 @@ pub(crate) fn execute<S: Stop>(
                     accumulator!($f(accumulator!(), long!(1)));
                     code += 2;
                 }};
-                (ra64 $f:ident) => {{
-                    accumulator!($f(long!(1), accumulator!()));
-                    code += 2;
+                (ars64 $f:ident) => {{
+                    accumulator!($f(accumulator!(), long!(1)));
+                    frame.set_long(window[2], low, high);
+                    code += 3;
                 }};
                 (ai64 $f:ident) => {{
                     accumulator!($f(accumulator!(), window[1] as i8 as u64));
@@ -551,11 +560,6 @@ pub(crate) fn execute<S: Stop>(
                 (own store64_ra) => {{
                     let address = word!(1);
                     or_trap!(store64(arena, address, u32::from(window[2]), accumulator!()));
-                    code += 3;
-                }};
-                (own store64_ar) => {{
-                    let value = long!(1);
-                    or_trap!(store64(arena, low, u32::from(window[2]), value));
                     code += 3;
                 }};
                 (own store64_rr) => {{

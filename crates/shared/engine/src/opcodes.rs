@@ -228,10 +228,16 @@ macro_rules! for_each_opcode {
             (Load32Rw [Slot Word] (load_rw load32))
             (Load8URw [Slot Word] (load_rw load8_u))
             (Load32Rws [Slot Word Slot] (load_rws load32))
+            (Load8URws [Slot Word Slot] (load_rws load8_u))
             (Load32Ax [Slot] (load_ax load32))
             (Load8UAx [Slot] (load_ax load8_u))
             (Load32Rx [Slot Slot] (load_rx load32))
             (Load8URx [Slot Slot] (load_rx load8_u))
+            // From and to a constant address.
+            (Load32C [Word] (load_c load32))
+            (Load8UC [Word] (load_c load8_u))
+            (Store32C [Word] (store_c store32))
+            (Store8C [Word] (store_c store8))
             (Load64A [Byte] (own load64_a))
             (Load64R [Slot Byte] (own load64_r))
             (Load64Wide [Word] (own load64_wide))
@@ -264,6 +270,10 @@ macro_rules! for_each_opcode {
             (Xor64Ar [Pair] (ar64 xor64))
             (Mul64Ar [Pair] (ar64 mul64))
             (Sub64Ar [Pair] (ar64 sub64))
+            // The same, the result also stored.
+            (Add64Ars [Pair Pair] (ars64 add64))
+            (Xor64Ars [Pair Pair] (ars64 xor64))
+            // With a constant.
             (Add64Ai [Byte] (ai64 add64))
             (Shl64Ai [Shift64] (ai64 shl64))
             (ShrS64Ai [Shift64] (ai64 shr_s64))

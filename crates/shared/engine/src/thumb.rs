@@ -129,8 +129,30 @@ macro_rules! template {
     (@ store_rr $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ store_wide $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ ar64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
-    (@ ra64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ ars64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ ai64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ rj $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ rjs $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ ajs $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ rr2 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ ri2 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_a0s $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_as $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_r0s $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_aw $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_rw $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_rws $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_c $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ store_c $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_ax $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ load_rx $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ store_ra0 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ store_rr0 $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ store_raw $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ store_rrw $f:ident $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ loop_aj $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
+    (@ own selects $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ own set_const32 $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own unreachable $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own ret $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own const8 $p:tt $m:tt $e:tt) => { template!(# $p) };
@@ -164,7 +186,6 @@ macro_rules! template {
     (@ own load64_r $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own load64_wide $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own store64_ra $p:tt $m:tt $e:tt) => { template!(# $p) };
-    (@ own store64_ar $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own store64_rr $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own store64_wide $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own extend_s $p:tt $m:tt $e:tt) => { template!(# $p) };
@@ -177,6 +198,10 @@ macro_rules! template {
     (@ unary32 ctz $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ unary32 extend8_s $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ unary32 extend16_s $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ binary64 sub64 $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ binary64 shl64 $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ binary64 shr_s64 $p:tt $m:tt $e:tt) => { template!(# $p) };
+    (@ binary64 shr_u64 $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ compare64 eq64 $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ compare64 ne64 $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ compare64 lt_s64 $p:tt $m:tt $e:tt) => { template!(# $p) };
@@ -230,6 +255,7 @@ macro_rules! assemble {
     ) => {
         global_asm!(
             include_str!("thumb/templates.s"),
+            include_str!("thumb/forms.s"),
             $(template!(
                 ($kind $f)
                 { line!("row" $opcode $kind $f) }

@@ -26,12 +26,11 @@ fn an_image_is_explained_down_to_its_instructions() {
         "function 1: 2 slots, cost 12, ",
         "  0x0007  const8 7\n",
         "  0x0009  store32_ra s0 4\n",
-        "  0x000c  const32 1000\n",
-        "  0x0011  set s1\n",
-        "  0x0013  call_host wasmbed.timer_wait_ms (capability timer) arguments s1\n",
-        "  0x0018  add_ris s0 1 s0\n",
-        "  0x001c  loop_if_ne_ai 10 -> 0x0007 fuel 12\n",
-        "  0x0021  return\n",
+        "  0x000c  set_const32 s1 1000\n",
+        "  0x0012  call_host wasmbed.timer_wait_ms (capability timer) arguments s1\n",
+        "  0x0017  add_ri2 s0 1\n",
+        "  0x001a  loop_if_ne_ai 10 -> 0x0007 fuel 12\n",
+        "  0x001f  return\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }

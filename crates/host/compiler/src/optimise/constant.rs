@@ -56,6 +56,18 @@ fn is_nothing(instruction: &Instruction) -> bool {
 }
 
 fn fold(instruction: &mut Instruction) {
+    if let (Operation::Unary(function), [Arg::Constant(value), ..]) =
+        (&instruction.operation, instruction.args)
+    {
+        let value = match *function {
+            "extend_s" => i64::from(value as u32 as i32) as u64,
+            "extend_u" => u64::from(value as u32),
+            _ => return,
+        };
+        instruction.operation = Operation::Move;
+        instruction.args[0] = Arg::Constant(value);
+        return;
+    }
     let [Arg::Constant(one), Arg::Constant(other), _] = instruction.args else { return };
     let operation = match &instruction.operation {
         Operation::Binary(function) => {

@@ -204,7 +204,7 @@ impl<'b> Selector<'b> {
     }
 
     fn block(&mut self, block: usize) -> Vec<Encoded> {
-        self.next_home = self.first_home + 2;
+        self.next_home = self.first_home + 4;
         self.homes.clear();
         let mut reads = Vec::new();
         let body = self.body;

@@ -174,6 +174,32 @@
     exact_r_\f
     .endm
 
+@ From and to a constant address.
+    .macro t_load_c f
+    ldr     r0, [r4, #1]
+    cmp     r0, r9
+    bhs     .Lfar\@
+.Lnear\@:
+    f_\f    r5, r0, r7
+    next    5
+.Lfar\@:
+    mov     r1, #0
+    adr.w   r3, .Lnear\@
+    exact_r_\f
+    .endm
+    .macro t_store_c f
+    ldr     r0, [r4, #1]
+    cmp     r0, r9
+    bhs     .Lfar\@
+.Lnear\@:
+    f_\f    r5, r0, r7
+    next    5
+.Lfar\@:
+    mov     r1, #0
+    adr.w   r3, .Lnear\@
+    exact_r_\f
+    .endm
+
     .macro t_store_ra0 f
     slot    r0, 1
     cmp     r0, r9
@@ -229,20 +255,86 @@
     exact_r_\f
     .endm
 
-@ Rotation of the accumulator by an amount of 0 to 63: by 32 the words change places.
-    .macro f_rotr64 al, ah, bl, bh
-    tst     \bl, #32
-    ittee   eq
-    moveq   r2, \al
-    moveq   r3, \ah
-    movne   r2, \ah
-    movne   r3, \al
-    and     r0, \bl, #31
+@ 64-bit arithmetic with a constant. Amounts are below 64: from 32 on, one word moves to the other.
+    .macro k64_add64
+    ldrsb   r0, [r4, #1]
+    adds    r5, r5, r0
+    adc     r11, r11, r0, asr #31
+    .endm
+    .macro k64_shl64
+    ldrb    r0, [r4, #1]
+    subs    r1, r0, #32
+    bhs     .Llong\@
     rsb     r1, r0, #32
-    lsl     r5, r3, r1
-    lsl     r11, r2, r1
-    lsr     r2, r2, r0
-    lsr     r3, r3, r0
-    orr     r5, r5, r2
-    orr     r11, r11, r3
+    lsl     r11, r11, r0
+    lsr     r1, r5, r1
+    lsl     r5, r5, r0
+    orr     r11, r11, r1
+    next    2
+.Llong\@:
+    lsl     r11, r5, r1
+    mov     r5, #0
+    .endm
+    .macro k64_shr_u64
+    ldrb    r0, [r4, #1]
+    subs    r1, r0, #32
+    bhs     .Llong\@
+    rsb     r1, r0, #32
+    lsr     r5, r5, r0
+    lsl     r1, r11, r1
+    lsr     r11, r11, r0
+    orr     r5, r5, r1
+    next    2
+.Llong\@:
+    lsr     r5, r11, r1
+    mov     r11, #0
+    .endm
+    .macro k64_shr_s64
+    ldrb    r0, [r4, #1]
+    subs    r1, r0, #32
+    bhs     .Llong\@
+    rsb     r1, r0, #32
+    lsr     r5, r5, r0
+    lsl     r1, r11, r1
+    asr     r11, r11, r0
+    orr     r5, r5, r1
+    next    2
+.Llong\@:
+    asr     r5, r11, r1
+    asr     r11, r11, #31
+    .endm
+    .macro k64_rotr64
+    ldrb    r0, [r4, #1]
+    subs    r1, r0, #32
+    bhs     .Llong\@
+    rsb     r1, r0, #32
+    lsl     r2, r5, r1
+    lsl     r3, r11, r1
+    lsr     r5, r5, r0
+    lsr     r11, r11, r0
+    orr     r5, r5, r3
+    orr     r11, r11, r2
+    next    2
+.Llong\@:
+    rsb     r0, r1, #32
+    lsl     r2, r5, r0
+    lsl     r3, r11, r0
+    lsr     r5, r5, r1
+    lsr     r0, r11, r1
+    orr     r11, r5, r3
+    orr     r5, r0, r2
+    .endm
+    .macro t_ars64 f
+    pair    1
+    f_\f    r5, r11, r0, r1
+    place   r0, 2
+    strd    r5, r11, [r0]
+    next    3
+    .endm
+
+@ On the second page: a pair of slots and the accumulator.
+    .macro t_binary64 f
+    pair    1
+    f_\f    r0, r1, r5, r11
+    next    2
     .endm

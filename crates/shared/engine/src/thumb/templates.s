@@ -621,22 +621,6 @@
     adr.w   r3, .Lnear\@
     b       .Lexact_r_8
     .endm
-    .macro t_store64_ar
-    ldrb    r1, [r4, #2]
-    cmp     r5, r9
-    bhs     .Lfar\@
-.Lnear\@:
-    place   r2, 1
-    ldrd    r2, r3, [r2]
-    add     r1, r1, r7
-    add     r1, r1, r5
-    str     r2, [r1]
-    str     r3, [r1, #4]
-    next    3
-.Lfar\@:
-    adr.w   r3, .Lnear\@
-    b       .Lexact_a_8
-    .endm
     .macro t_store64_rr
     slot    r0, 1
     ldrb    r1, [r4, #3]
@@ -751,15 +735,8 @@
     f_\f    r5, r11, r0, r1
     next    2
     .endm
-    .macro t_ra64 f
-    pair    1
-    f_\f    r0, r1, r5, r11
-    next    2
-    .endm
     .macro t_ai64 f
-    ldrsb   r0, [r4, #1]
-    asr     r1, r0, #31
-    f_\f    r5, r11, r0, r1
+    k64_\f
     next    2
     .endm
 

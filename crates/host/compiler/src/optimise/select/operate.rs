@@ -1,6 +1,6 @@
 //! Forms of arithmetic, comparisons, copies and conditions.
 use super::{Selector, swapped};
-use crate::optimise::body::{Arg, CARRIED, Operation, Place};
+use crate::optimise::body::{Arg, CARRIED, Operation, Place, SLOTS};
 use crate::optimise::forms::{Start, commutes, compares, form, is_long, shifts};
 
 /// An operand as it is encoded.
@@ -256,11 +256,10 @@ impl Selector<'_> {
         }
     }
 
-    /// Slots of the block's own.
+    /// Slots for one instruction's own use.
     pub(super) fn spare(&mut self, words: u8) -> Place {
-        let slot = self.next_home;
-        self.next_home += 2;
-        self.gives_up |= slot + 2 > 256;
+        let slot = self.first_home + 2;
+        self.gives_up |= slot + 2 > SLOTS;
         self.slots = self.slots.max(slot + u16::from(words));
         Place::new(slot, words)
     }
