@@ -18,16 +18,19 @@ pub fn run(build: &Build) -> Result<ExitCode> {
     };
     let built = wasmbed_workshop::build(&project, &options)?;
     outln!("{}", shown(&built.path));
-    let explained = explain(&built.path, &built.module, 0)?;
-    out!("{}", explained.summary());
+    let mut explained = explain(&built.path, &built.module, 0)?;
     let manifest = project.application_path();
     if !manifest.is_file() {
+        out!("{}", explained.summary());
         return Ok(ExitCode::SUCCESS);
     }
+    let application = ApplicationFile::read(&manifest)?;
+    explained.grant(&application.capabilities)?;
+    out!("{}", explained.summary());
     if stamp(&manifest, &built.module)? {
         outln!("{:<16}module and digest written", "app.yaml");
     }
-    warn_of_missing_grants(&ApplicationFile::read(&manifest)?, &explained);
+    warn_of_missing_grants(&application, &explained);
     Ok(ExitCode::SUCCESS)
 }
 

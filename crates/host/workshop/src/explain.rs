@@ -7,7 +7,8 @@ use std::path::Path;
 use wasmbed_abi::import_by_number;
 use wasmbed_catalog::Hardware;
 use wasmbed_compiler::{Options, Origin, PrepareError, Prepared, disassemble, prepare};
-use wasmbed_image::{Header, Image};
+use wasmbed_image::{GrantList, Header, Image};
+use wasmbed_runtime::limits::IMAGE_BYTES_MAX;
 
 use crate::error::WorkshopError;
 use crate::limits::FILE_BYTES_MAX;
@@ -26,6 +27,9 @@ pub struct Explanation {
     pub image: Vec<u8>,
     /// Capabilities that the imports need, by name, each once.
     pub capabilities: Vec<&'static str>,
+    has_wasi: bool,
+    /// Bytes of RAM that a device keeps of what was granted.
+    grant_bytes: u64,
     text: String,
     module: Option<Origins>,
 }
@@ -111,14 +115,32 @@ fn exports(prepared: &Prepared, names: &[Option<String>]) -> String {
 fn explain_image(bytes: &[u8]) -> Result<Explanation, WorkshopError> {
     let image = Image::parse(bytes).map_err(WorkshopError::Image)?;
     let summary = wasmbed_compiler::summary(bytes).map_err(WorkshopError::Image)?;
-    let mut capabilities: Vec<_> = (0..image.header.imports)
+    let imports: Vec<_> = (0..image.header.imports)
         .filter_map(|index| image.import(index).and_then(import_by_number))
-        .filter_map(|import| import.capability)
         .collect();
+    let mut capabilities: Vec<_> = imports.iter().filter_map(|import| import.capability).collect();
     capabilities.sort_by_key(|capability| *capability as u8);
     capabilities.dedup();
-    let capabilities = capabilities.into_iter().map(|capability| capability.name()).collect();
-    Ok(Explanation { image: bytes.to_vec(), capabilities, text: summary, module: None })
+    let mut explanation = Explanation {
+        image: bytes.to_vec(),
+        capabilities: capabilities.into_iter().map(|capability| capability.name()).collect(),
+        has_wasi: imports.iter().any(|import| import.module != wasmbed_abi::MODULE),
+        grant_bytes: 0,
+        text: summary,
+        module: None,
+    };
+    // Until an Application says more: each of them, not narrowed.
+    let least: Vec<String> = explanation.capabilities.iter().map(|name| least(name)).collect();
+    explanation.grant(&least)?;
+    Ok(explanation)
+}
+
+/// The shortest grant of a capability.
+fn least(name: &str) -> String {
+    match name {
+        "storage" => "storage:1".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// How an image fits a board on which no other guest runs.
@@ -146,17 +168,30 @@ impl BoardFit {
 }
 
 impl Explanation {
+    /// Counts in what an Application grants, which a device keeps beside the guest.
+    ///
+    /// # Errors
+    /// [`WorkshopError::Grant`] if one of the texts is no grant.
+    pub fn grant(&mut self, texts: &[String]) -> Result<(), WorkshopError> {
+        let list = GrantList::parse(texts.iter().map(String::as_str))
+            .map_err(|error| WorkshopError::Grant(error.to_string()))?;
+        self.grant_bytes = list.grants().arena_bytes().into();
+        Ok(())
+    }
+
     /// How the image fits each board, in the order of the catalog.
     pub fn fits(&self) -> Vec<BoardFit> {
         let Ok(header) = Header::decode(&self.image) else { return Vec::new() };
         let align = |bytes: u64| bytes.next_multiple_of(ALIGN_BYTES);
-        let ram_bytes = align(header.image_bytes()) + align(header.arena_bytes());
+        let ram_bytes =
+            align(header.image_bytes()) + align(header.arena_bytes()) + align(self.grant_bytes);
         let fit = |board: &wasmbed_catalog::Board| BoardFit {
             board: board.name,
             ram_bytes,
             ram_bytes_max: board.guests.arena_bytes.into(),
             image_bytes: header.image_bytes(),
-            image_bytes_max: board.guests.image_bytes_max.into(),
+            // A slot holds the manifest as well.
+            image_bytes_max: board.guests.image_bytes_max.min(IMAGE_BYTES_MAX).into(),
             lacks: self.lacks(&board.hardware),
         };
         wasmbed_catalog::BOARDS.iter().map(fit).collect()

@@ -111,6 +111,8 @@ pub struct Ending {
     pub place: Option<String>,
     /// For a refusal by size: what was needed and what was there, in bytes.
     pub sizes: Option<(u32, u32)>,
+    /// Bytes of RAM that it takes, or would take.
+    pub ram_bytes: Option<u32>,
     /// WebAssembly operators that it executed.
     pub fuel: u64,
     /// Host functions that it called.
@@ -355,6 +357,7 @@ impl Run<'_, '_> {
                 reason: report.reason,
                 exit_code: report.exit_code,
                 place: place(guest, &report),
+                ram_bytes: report.memory_bytes,
                 sizes: report.needed_bytes.zip(report.available_bytes),
                 fuel: counters.map_or(0, |counted| counted.fuel),
                 host_calls: counters.map_or(0, |counted| counted.host_calls),

@@ -93,10 +93,11 @@ fn has_finished(ending: &Ending) -> bool {
     ending.state == GuestState::Finished && ending.reason == GuestReason::None
 }
 
-/// What a guest takes, for the record of a test run.
-fn figure(guest: &LocalGuest) {
+/// What a guest takes, for the record of a test run, and as the device says it.
+fn figure(guest: &LocalGuest) -> u64 {
     let path = PathBuf::from(&guest.name);
-    let explained = explain(&path, &guest.module, RECURSION_DEPTH).unwrap();
+    let mut explained = explain(&path, &guest.module, RECURSION_DEPTH).unwrap();
+    explained.grant(&guest.grants).unwrap();
     let fits = explained.fits();
     let boards = fits.iter().filter(|fit| fit.fits()).count();
     println!(
@@ -107,16 +108,20 @@ fn figure(guest: &LocalGuest) {
         fits[0].ram_bytes,
         fits.len()
     );
+    fits[0].ram_bytes
 }
 
 #[test]
 fn hello_and_blinky_go_on_until_they_are_stopped() {
     let hello = built(&root().join("examples/guests/hello"), &["log", "timer"]);
-    figure(&hello);
+    let expected_bytes = figure(&hello);
     let (events, endings) =
         run_until(&[hello], &options("stm32vldiscovery"), |events| events.len() == 2);
     assert_eq!(logs(&events, 0), ["hello 0", "hello 1"]);
     assert_ne!(endings[0].state, GuestState::Failed);
+    if let Some(ram_bytes) = endings[0].ram_bytes {
+        assert_eq!(u64::from(ram_bytes), expected_bytes);
+    }
 
     let blinky = example("blinky");
     figure(&blinky);
@@ -173,7 +178,7 @@ fn thermometer_reads_its_sensor_or_says_that_there_is_none() {
 #[test]
 fn two_guests_talk_to_each_other() {
     let guests = [example("chat-a"), example("chat-b")];
-    guests.iter().for_each(figure);
+    guests.iter().for_each(|guest| _ = figure(guest));
     let (events, _) =
         run_until(&guests, &options("mps2-an385"), |events| logs(events, 0).len() == 2);
     assert_eq!(logs(&events, 1), ["chat-b listens"]);
