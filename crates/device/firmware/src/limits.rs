@@ -1,7 +1,7 @@
 //! Sizes of the firmware's own buffers, each with its reason. What guests get is in the board file.
 
-/// True on a board with RAM for more than two guests.
-pub const IS_LARGE: bool = crate::board::GUEST_COUNT_MAX > 2;
+/// True on a board with the whole host interface.
+pub const IS_LARGE: bool = crate::board::GUEST_COUNT_MAX > wasmbed_runtime::limits::SMALL_GUESTS;
 
 /// Bytes queued for the console: a boot's worth of lines, so that they never wait for the line.
 #[cfg(board_uplink = "ethernet")]
@@ -80,9 +80,6 @@ pub const PAUSE_US_MAX: u64 = 60_000_000;
 /// Milliseconds of running after which faults are counted anew. Chosen: several heartbeats.
 pub const SETTLED_MS: u64 = 60_000;
 
-/// Capabilities of a board whose flash has no room for all of them.
-pub const SMALL_CAPABILITIES: u32 = {
-    use wasmbed_runtime::Capability::{Clock, Log, Receive, Send, Storage, Telemetry, Timer};
     let basic = Log.bit() | Clock.bit() | Timer.bit() | Telemetry.bit();
     basic | Send.bit() | Receive.bit() | Storage.bit()
 };

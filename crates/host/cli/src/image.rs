@@ -46,7 +46,7 @@ fn as_json(explained: &Explanation) -> serde_json::Value {
                 "board": fit.board, "fits": fit.fits(),
                 "ramBytes": fit.ram_bytes, "ramBytesMax": fit.ram_bytes_max,
                 "imageBytes": fit.image_bytes, "imageBytesMax": fit.image_bytes_max,
-                "lacks": fit.lacks,
+                "lacks": fit.lacks, "refused": fit.refused,
             })
         })
         .collect();

@@ -159,7 +159,10 @@ fn end_line(ending: &Ending) -> String {
     if let Some((needed, available)) = ending.sizes {
         text += &format!(", needs {needed} bytes of RAM, {available} are available");
     }
-    text + &format!(" ({fuel} operators, {host_calls} calls)")
+    if let Some(ram_bytes) = ending.ram_bytes {
+        text += &format!(", {ram_bytes} bytes of RAM");
+    }
+    text + &format!(", {fuel} operators, {host_calls} calls")
 }
 
 fn exit_code(ending: &Ending) -> u8 {

@@ -4,11 +4,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use wasmbed_abi::import_by_number;
-use wasmbed_catalog::Hardware;
+use wasmbed_abi::{Capability, import_by_number};
+use wasmbed_catalog::{Guests, Hardware};
 use wasmbed_compiler::{Options, Origin, PrepareError, Prepared, disassemble, prepare};
 use wasmbed_image::{GrantList, Header, Image};
-use wasmbed_runtime::limits::IMAGE_BYTES_MAX;
+use wasmbed_runtime::limits::{IMAGE_BYTES_MAX, SMALL_CAPABILITIES, SMALL_GUESTS};
 
 use crate::error::WorkshopError;
 use crate::limits::FILE_BYTES_MAX;
@@ -158,12 +158,16 @@ pub struct BoardFit {
     pub image_bytes_max: u64,
     /// Capabilities for which the board has no hardware: the calls answer so, nothing traps.
     pub lacks: Vec<&'static str>,
+    /// What of the host interface the board's firmware leaves out, and so refuses.
+    pub refused: Vec<&'static str>,
 }
 
 impl BoardFit {
     /// Whether it fits.
     pub fn fits(&self) -> bool {
-        self.ram_bytes <= self.ram_bytes_max && self.image_bytes <= self.image_bytes_max
+        self.ram_bytes <= self.ram_bytes_max
+            && self.image_bytes <= self.image_bytes_max
+            && self.refused.is_empty()
     }
 }
 
@@ -193,6 +197,7 @@ impl Explanation {
             // A slot holds the manifest as well.
             image_bytes_max: board.guests.image_bytes_max.min(IMAGE_BYTES_MAX).into(),
             lacks: self.lacks(&board.hardware),
+            refused: self.refused(&board.guests),
         };
         wasmbed_catalog::BOARDS.iter().map(fit).collect()
     }
@@ -206,6 +211,23 @@ impl Explanation {
             _ => true,
         };
         self.capabilities.iter().copied().filter(|name| !is_there(name)).collect()
+    }
+
+    /// The firmware of a board for few guests has not the whole host interface.
+    fn refused(&self, guests: &Guests) -> Vec<&'static str> {
+        if usize::from(guests.count_max) > SMALL_GUESTS {
+            return Vec::new();
+        }
+        let is_there = |name: &&str| {
+            let capability = Capability::by_name(name);
+            capability.is_none_or(|capability| SMALL_CAPABILITIES & capability.bit() != 0)
+        };
+        let mut names: Vec<_> =
+            self.capabilities.iter().copied().filter(|name| !is_there(name)).collect();
+        if self.has_wasi {
+            names.push("WASI");
+        }
+        names
     }
 
     /// Sizes, imports, capabilities, exports and boards, in lines of text.
@@ -248,13 +270,14 @@ impl Explanation {
         for (index, fit) in self.fits().iter().enumerate() {
             let title = if index == 0 { "boards" } else { "" };
             let verdict = if fit.fits() { "fits" } else { "does not fit" };
-            let lacks = match fit.lacks.as_slice() {
-                [] => String::new(),
-                names => format!("; the board has no {}", names.join(", ")),
+            let remark = match (fit.refused.as_slice(), fit.lacks.as_slice()) {
+                ([], []) => String::new(),
+                ([], names) => format!("; the board has no {}", names.join(", ")),
+                (names, _) => format!("; its firmware has no {}", names.join(", ")),
             };
             let _ = writeln!(
                 text,
-                "{title:<16}{:<18}{verdict}: {} of {} bytes of RAM, {} of {} of storage{lacks}",
+                "{title:<16}{:<18}{verdict}: {} of {} bytes of RAM, {} of {} of storage{remark}",
                 fit.board, fit.ram_bytes, fit.ram_bytes_max, fit.image_bytes, fit.image_bytes_max
             );
         }

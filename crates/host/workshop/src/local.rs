@@ -141,6 +141,7 @@ pub fn run(
     let ready: Result<Vec<Ready>, _> = guests.iter().map(|guest| make(guest, options)).collect();
     let ready = ready?;
     let mut hardware = hardware(options)?;
+    let ram_bytes = vec![None; ready.len()];
     let arena_bytes = options.board.guests.arena_bytes as usize;
     let mut arena = vec![0; arena_bytes + ARENA_ALIGN_BYTES];
     let begin = arena.as_ptr().align_offset(ARENA_ALIGN_BYTES);
@@ -160,7 +161,8 @@ pub fn run(
             reason: reason.name(),
         })?;
     }
-    Run { device: &mut device, hardware, ready: &ready, options, show, lost: [0; 3] }.go(stop)
+    let device = &mut device;
+    Run { device, hardware, ready: &ready, options, show, lost: [0; 3], ram_bytes }.go(stop)
 }
 
 fn facts(board: &Board) -> BoardFacts<'static> {
@@ -248,6 +250,8 @@ struct Run<'r, 'd> {
     options: &'r LocalOptions,
     show: &'r mut dyn FnMut(&Event),
     lost: [u32; 3],
+    /// What each guest took when it was last seen in memory.
+    ram_bytes: Vec<Option<u32>>,
 }
 
 impl Run<'_, '_> {
@@ -260,6 +264,7 @@ impl Run<'_, '_> {
                 self.perform(step);
             }
             let next = self.device.step(now_ms, &mut self.hardware);
+            self.note_ram();
             self.show_all();
             let is_over = self.options.run_for.is_some_and(|run_for| as_ms(run_for) <= now_ms);
             if (stop.load(Ordering::Relaxed) || is_over) && stopped_at_ms.is_none() {
@@ -334,6 +339,15 @@ impl Run<'_, '_> {
         }
     }
 
+    fn note_ram(&mut self) {
+        for report in self.device.local_reports().filter(|report| report.memory_bytes.is_some()) {
+            let guests = self.ready.iter().zip(&mut self.ram_bytes);
+            for (_, seen) in guests.filter(|(guest, _)| guest.app == report.app) {
+                *seen = report.memory_bytes;
+            }
+        }
+    }
+
     fn has_ended(&self) -> bool {
         let is_going = |report: StateReport| {
             !matches!(
@@ -348,7 +362,7 @@ impl Run<'_, '_> {
     }
 
     fn endings(&self) -> Vec<Ending> {
-        let ending = |guest: &Ready| {
+        let ending = |(guest, ram_bytes): (&Ready, &Option<u32>)| {
             let report = self.device.local_reports().find(|report| report.app == guest.app)?;
             let counters = self.device.local_counters().find(|counted| counted.app == guest.app);
             Some(Ending {
@@ -357,13 +371,13 @@ impl Run<'_, '_> {
                 reason: report.reason,
                 exit_code: report.exit_code,
                 place: place(guest, &report),
-                ram_bytes: report.memory_bytes,
+                ram_bytes: *ram_bytes,
                 sizes: report.needed_bytes.zip(report.available_bytes),
                 fuel: counters.map_or(0, |counted| counted.fuel),
                 host_calls: counters.map_or(0, |counted| counted.host_calls),
             })
         };
-        self.ready.iter().filter_map(ending).collect()
+        self.ready.iter().zip(&self.ram_bytes).filter_map(ending).collect()
     }
 }
 

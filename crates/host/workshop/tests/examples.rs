@@ -119,9 +119,7 @@ fn hello_and_blinky_go_on_until_they_are_stopped() {
         run_until(&[hello], &options("stm32vldiscovery"), |events| events.len() == 2);
     assert_eq!(logs(&events, 0), ["hello 0", "hello 1"]);
     assert_ne!(endings[0].state, GuestState::Failed);
-    if let Some(ram_bytes) = endings[0].ram_bytes {
-        assert_eq!(u64::from(ram_bytes), expected_bytes);
-    }
+    assert_eq!(endings[0].ram_bytes.map(u64::from), Some(expected_bytes));
 
     let blinky = example("blinky");
     figure(&blinky);

@@ -119,3 +119,14 @@ pub const HEALTHY_MS: u64 = 10_000;
 
 /// Wall-clock seconds between two stores of the last known time: once a day spares the flash.
 pub const TIME_STORE_S: u64 = 86_400;
+
+/// A board with no more guests than this has little flash: of the host interface it has only
+/// [`SMALL_CAPABILITIES`], and not WASI.
+pub const SMALL_GUESTS: usize = 2;
+
+/// Capabilities of a board whose flash has no room for all of them, one bit each.
+pub const SMALL_CAPABILITIES: u32 = {
+    use wasmbed_abi::Capability::{Clock, Log, Receive, Send, Storage, Telemetry, Timer};
+    let basic = Log.bit() | Clock.bit() | Timer.bit() | Telemetry.bit();
+    basic | Send.bit() | Receive.bit() | Storage.bit()
+};
