@@ -79,7 +79,3 @@ pub const PAUSE_US_MAX: u64 = 60_000_000;
 
 /// Milliseconds of running after which faults are counted anew. Chosen: several heartbeats.
 pub const SETTLED_MS: u64 = 60_000;
-
-    let basic = Log.bit() | Clock.bit() | Timer.bit() | Telemetry.bit();
-    basic | Send.bit() | Receive.bit() | Storage.bit()
-};
