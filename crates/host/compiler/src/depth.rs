@@ -1,5 +1,4 @@
 //! How much stack the deepest chain of calls takes.
-use crate::error::PrepareError;
 use std::collections::BTreeMap;
 use wasmbed_engine::limits::RECORD_BYTES;
 
@@ -12,12 +11,14 @@ pub(crate) struct CallSite {
 }
 
 /// Who is called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Callee {
     /// A function that the image defines.
     Defined(u32),
-    /// Any function of the table with this type number.
+    /// Any function of the fixed table with this type number.
     Indirect(u32),
+    /// Any function with this type number that is referred to somewhere.
+    Reference(u32),
 }
 
 /// What the stack of one function depends on.
@@ -30,44 +31,50 @@ pub(crate) struct FrameNeeds {
 /// Bytes of the record of one call, which the first function has as well.
 const CALL_BYTES: u64 = RECORD_BYTES as u64;
 
-/// Stack that the deepest chain of calls from `roots` takes, in bytes.
+/// What the deepest chain of calls takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct StackNeed {
+    pub(crate) bytes: u64,
+    /// Whether functions call each other in a circle, so that the depth that was given mattered.
+    pub(crate) has_circle: bool,
+}
+
+/// Stack that the deepest chain of calls from `roots` takes.
 ///
-/// A circle of calls is taken `recursion_depth` times: then its widest step counts that often.
+/// Within a circle of calls, `recursion_depth` calls may be nested: its widest step counts that often.
 pub(crate) fn stack_bytes(
     functions: &[FrameNeeds],
     roots: &[u32],
-    targets_of_type: impl Fn(u32) -> Vec<u32>,
+    targets: impl Fn(Callee) -> Vec<u32>,
     recursion_depth: u32,
-) -> Result<u64, PrepareError> {
+) -> StackNeed {
     let mut functions = functions.to_vec();
     let mut edges: Vec<Vec<(u32, u64)>> = Vec::new();
     // Each type that is called indirectly is one more node, without a frame, between the callers
     // and the table: else there would be an edge for each pair of them.
-    let mut nodes: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut nodes: BTreeMap<Callee, u32> = BTreeMap::new();
     for index in 0..functions.len() {
         let mut calls = Vec::new();
         for call in std::mem::take(&mut functions[index].calls) {
             let callee = match call.callee {
                 Callee::Defined(callee) => callee,
-                Callee::Indirect(type_number) => {
+                indirect => {
                     let next = (functions.len() + nodes.len()) as u32;
-                    *nodes.entry(type_number).or_insert(next)
+                    *nodes.entry(indirect).or_insert(next)
                 }
             };
             calls.push((callee, u64::from(call.base) * 4 + CALL_BYTES));
         }
         edges.push(calls);
     }
-    let defined = functions.len() as u32;
-    let mut types: Vec<(u32, u32)> = nodes.into_iter().map(|(ty, node)| (node, ty)).collect();
+    let mut types: Vec<(u32, Callee)> = nodes.into_iter().map(|(ty, node)| (node, ty)).collect();
     types.sort_unstable();
-    for (_, type_number) in types {
+    for (_, callee) in types {
         functions.push(FrameNeeds::default());
-        edges.push(targets_of_type(type_number).into_iter().map(|callee| (callee, 0)).collect());
+        edges.push(targets(callee).into_iter().map(|callee| (callee, 0)).collect());
     }
     let mut search = Search {
         functions: &functions,
-        defined,
         edges: &edges,
         recursion_depth: u64::from(recursion_depth),
         order: vec![0; functions.len()],
@@ -75,20 +82,19 @@ pub(crate) fn stack_bytes(
         needs: vec![None; functions.len()],
         open: Vec::new(),
         next_order: 1,
+        has_circle: false,
     };
     let mut deepest = 0;
     for root in roots {
-        search.visit_from(*root)?;
+        search.visit_from(*root);
         deepest = deepest.max(search.needs[*root as usize].unwrap_or(0) + CALL_BYTES);
     }
-    Ok(deepest)
+    StackNeed { bytes: deepest, has_circle: search.has_circle }
 }
 
 /// Tarjan's search for circles, which leaves callees before callers.
 struct Search<'a> {
     functions: &'a [FrameNeeds],
-    /// Functions proper; the nodes behind them are types.
-    defined: u32,
     edges: &'a [Vec<(u32, u64)>],
     recursion_depth: u64,
     order: Vec<u32>,
@@ -96,13 +102,14 @@ struct Search<'a> {
     needs: Vec<Option<u64>>,
     open: Vec<u32>,
     next_order: u32,
+    has_circle: bool,
 }
 
 impl Search<'_> {
     /// Visits depth first, with a stack of its own: call chains of modules may be long.
-    fn visit_from(&mut self, root: u32) -> Result<(), PrepareError> {
+    fn visit_from(&mut self, root: u32) {
         if self.order[root as usize] != 0 {
-            return Ok(());
+            return;
         }
         let mut path = vec![(root, 0)];
         self.enter(root);
@@ -125,12 +132,11 @@ impl Search<'_> {
                         self.lowest[caller] = self.lowest[caller].min(self.lowest[here]);
                     }
                     if self.lowest[here] == self.order[here] {
-                        self.close(here as u32)?;
+                        self.close(here as u32);
                     }
                 }
             }
         }
-        Ok(())
     }
 
     fn enter(&mut self, function: u32) {
@@ -141,7 +147,7 @@ impl Search<'_> {
     }
 
     /// Settles the needs of a circle, or of one function that is in none.
-    fn close(&mut self, first: u32) -> Result<(), PrepareError> {
+    fn close(&mut self, first: u32) {
         let begin = self.open.iter().rposition(|function| *function == first).unwrap_or(0);
         let members = self.open.split_off(begin);
         let mut leaf_bytes = 0;
@@ -156,15 +162,11 @@ impl Search<'_> {
                 }
             }
         }
-        if step_bytes.is_some() && self.recursion_depth == 0 {
-            let function = members.into_iter().filter(|member| *member < self.defined).min();
-            return Err(PrepareError::Recursion { function: function.unwrap_or(first) });
-        }
+        self.has_circle |= step_bytes.is_some();
         let needs = leaf_bytes + step_bytes.unwrap_or(0) * self.recursion_depth;
         for member in members {
             self.needs[member as usize] = Some(needs);
         }
-        Ok(())
     }
 }
 

@@ -32,11 +32,6 @@ pub enum PrepareError {
     /// A number in it is larger than the image format can say.
     #[error("{what}: {count}, at most {count_max}")]
     FormatLimit { what: &'static str, count: u64, count_max: u64 },
-    /// Functions call each other in a circle, and no depth was given for that.
-    #[error(
-        "function {function} calls itself, directly or through others, and no recursion depth was allowed"
-    )]
-    Recursion { function: u32 },
 }
 
 /// What of an image is larger than a device has room for.

@@ -16,8 +16,7 @@ pub(crate) fn unsupported_operator(operator: &Operator<'_>) -> PrepareError {
     let name = visit.trim_start_matches("visit_");
     let feature = match proposal {
         "simd" | "relaxed_simd" => "SIMD",
-        "bulk_memory" => "bulk memory",
-        "reference_types" | "function_references" => "reference types",
+        "function_references" => "typed references",
         "tail_call" => "tail calls",
         "threads" | "shared_everything_threads" => "threads",
         "exceptions" | "legacy_exceptions" => "exception handling",
@@ -46,7 +45,7 @@ fn operator_text(name: &str) -> String {
 pub(crate) fn unsupported_type(value: ValType) -> PrepareError {
     let feature = match value {
         ValType::V128 => "SIMD",
-        _ => "reference types",
+        _ => "typed references",
     };
     PrepareError::not_implemented(feature, format!("a value of type {value}"))
 }

@@ -40,9 +40,16 @@ pub fn summary(image: &[u8]) -> Result<String, ImageError> {
     line("  code", format!("{} bytes in {} functions", header.code_bytes, header.functions));
     line("  data", format!("{} bytes", header.data_bytes));
     line("  table", format!("{} elements", header.table_elements));
+    line("  items", format!("{} bytes of tables and segments", header.item_bytes));
     line("arena", format!("{} bytes", header.arena_bytes()));
     line("  stack", format!("{} bytes", header.stack_bytes));
+    let recursion = match header.recursion_depth {
+        0 => "none".to_owned(),
+        depth => format!("{depth} nested calls, then a trap"),
+    };
+    line("  recursion", recursion);
     line("  globals", format!("{} bytes", u32::from(header.global_words) * 4));
+    line("  tables", format!("{} bytes", u64::from(header.state_words) * 4));
     let growth = match header.memory_bytes_max - header.memory_bytes {
         0 => "fixed".to_owned(),
         _ => format!("may grow to {}", header.memory_bytes_max),
@@ -53,6 +60,19 @@ pub fn summary(image: &[u8]) -> Result<String, ImageError> {
     line("start", function_name(&image, header.start));
     for index in 0..header.imports {
         line(&format!("import {index}"), import_name(&image, index));
+    }
+    for index in 0..header.tables {
+        let table = image.table(index).unwrap_or_default();
+        let size = format!("{} elements, may grow to {}", table.elements, table.elements_max);
+        line(&format!("table {index}"), size);
+    }
+    for index in 0..header.data_segments {
+        let bytes = image.data_segment(index).unwrap_or_default().len();
+        line(&format!("data {index}"), format!("{bytes} bytes"));
+    }
+    for index in 0..header.element_segments {
+        let elements = image.element_segment(index).unwrap_or_default().len() / 2;
+        line(&format!("elements {index}"), format!("{elements} references"));
     }
     Ok(text)
 }
@@ -197,7 +217,19 @@ fn operand_text(image: &Image<'_>, operand: Operand, bytes: &[u8], at: usize) ->
         }
         Operand::CallIndirect => format!("type {half} frame s{rest}"),
         Operand::CallHost => format!("{} arguments s{rest}", import_name(image, half as u16)),
-        Operand::Global | Operand::GlobalPair => format!("g{}", number(bytes)),
+        Operand::Bulk => {
+            bytes.iter().map(|slot| format!("s{slot} ")).collect::<String>().trim_end().to_owned()
+        }
+        Operand::Table => format!("table {}", number(bytes)),
+        Operand::TablePair => format!("table {} from table {}", half & 0xff, half >> 8),
+        Operand::TableElements => {
+            format!("table {} from elements {}", half & 0xff, number(bytes) >> 8)
+        }
+        Operand::DataSegment => format!("data {half}"),
+        Operand::ElementSegment => format!("elements {half}"),
+        Operand::WideGlobal | Operand::WideGlobalPair | Operand::Global | Operand::GlobalPair => {
+            format!("g{}", number(bytes))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod branch;
 mod control;
 mod float;
 mod operators;
+mod table;
 mod values;
 
 use crate::assembler::{Assembler, Label};

@@ -3,14 +3,18 @@
 //! Validation is wasmparser's. A module that is valid only with a proposal that is missing here is
 //! read all the same, so that the proposal is told by its own name and not as "invalid".
 use crate::error::PrepareError;
-use crate::feature::{unsupported_operator, unsupported_type};
-use crate::limits::{GLOBAL_WORDS_MAX, MODULE_BYTES_MAX, PARAMETER_WORDS_MAX, TABLE_ELEMENTS_MAX};
+use crate::feature::unsupported_type;
+use crate::limits::{GLOBAL_WORDS_MAX, MODULE_BYTES_MAX, PARAMETER_WORDS_MAX};
 use wasmbed_abi::{ENTRY_NAMES, Import, ValueType, import_by_name};
 use wasmparser::{
-    CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind,
-    ExportSectionReader, ExternalKind, FuncType, FunctionBody, Operator, Parser, Payload,
-    TableInit, TypeRef, TypeSectionReader, ValType, Validator, WasmFeatures,
+    CompositeInnerType, ConstExpr, ExportSectionReader, ExternalKind, FuncType, FunctionBody,
+    Parser, Payload, RefType, TypeRef, TypeSectionReader, ValType, Validator, WasmFeatures,
 };
+
+mod tables;
+
+use tables::{References, Table};
+pub(crate) use tables::{TablePlace, item};
 
 /// How wide a value is: a float is its bits, a reference is a number.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -32,6 +36,7 @@ impl Type {
         match value {
             ValType::I32 | ValType::F32 => Ok(Type::I32),
             ValType::I64 | ValType::F64 => Ok(Type::I64),
+            ValType::Ref(RefType::FUNCREF | RefType::EXTERNREF) => Ok(Type::I32),
             other => Err(unsupported_type(other)),
         }
     }
@@ -76,7 +81,7 @@ pub(crate) struct Global {
     pub(crate) is_mutable: bool,
     pub(crate) value: u64,
     /// Its word among the mutable globals; those that never change take none.
-    pub(crate) word: u8,
+    pub(crate) word: u16,
 }
 
 /// Linear memory as declared.
@@ -114,9 +119,8 @@ pub(crate) struct Module<'a> {
     function_types: Vec<u32>,
     pub(crate) memory: Option<Memory>,
     pub(crate) globals: Vec<Global>,
-    /// Function of each table element.
-    pub(crate) table: Vec<Option<u32>>,
-    has_table: bool,
+    tables: Vec<Table>,
+    pub(crate) references: References,
     pub(crate) exports: Vec<Export>,
     pub(crate) start: Option<u32>,
     pub(crate) segments: Vec<(u32, &'a [u8])>,
@@ -140,6 +144,7 @@ impl<'a> Module<'a> {
         for payload in Parser::new(0).parse_all(wasm) {
             module.read(payload?)?;
         }
+        module.place_tables()?;
         Ok(module)
     }
 
@@ -287,27 +292,6 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    fn read_table(&mut self, table: &wasmparser::Table<'_>) -> Result<(), PrepareError> {
-        let is_plain = table.ty.element_type.is_func_ref()
-            && !table.ty.table64
-            && !table.ty.shared
-            && matches!(table.init, TableInit::RefNull);
-        if self.has_table || !is_plain {
-            let detail = "a second table, or one that holds not only functions";
-            return Err(PrepareError::not_implemented("reference types", detail));
-        }
-        if table.ty.initial > TABLE_ELEMENTS_MAX {
-            return Err(PrepareError::limit(
-                "elements of a table",
-                table.ty.initial,
-                TABLE_ELEMENTS_MAX,
-            ));
-        }
-        self.has_table = true;
-        self.table = vec![None; table.ty.initial as usize];
-        Ok(())
-    }
-
     fn read_memory(&mut self, memory: wasmparser::MemoryType) -> Result<(), PrepareError> {
         let refuse = |feature, detail: &str| Err(PrepareError::not_implemented(feature, detail));
         if self.memory.is_some() {
@@ -339,7 +323,7 @@ impl<'a> Module<'a> {
             ty: Type::of(ty.content_type)?,
             is_mutable: ty.mutable,
             value,
-            word: word as u8,
+            word: word as u16,
         };
         let words = word + usize::from(global.ty.words());
         if global.is_mutable && words > GLOBAL_WORDS_MAX {
@@ -357,72 +341,5 @@ impl<'a> Module<'a> {
     pub(crate) fn global_words(&self) -> usize {
         let mutable = self.globals.iter().filter(|global| global.is_mutable);
         mutable.map(|global| usize::from(global.ty.words())).sum()
-    }
-
-    fn constant(&self, expression: &ConstExpr<'_>) -> Result<u64, PrepareError> {
-        let mut stack = Vec::new();
-        for operator in expression.get_operators_reader() {
-            let operator = operator?;
-            let value = match operator {
-                Operator::I32Const { value } => value as u32 as u64,
-                Operator::I64Const { value } => value as u64,
-                Operator::F32Const { value } => value.bits().into(),
-                Operator::F64Const { value } => value.bits(),
-                Operator::GlobalGet { global_index } => {
-                    let global = self.globals.get(global_index as usize);
-                    global.map_or(0, |global| global.value)
-                }
-                Operator::End => break,
-                other => return Err(unsupported_operator(&other)),
-            };
-            stack.push(value);
-        }
-        Ok(stack.pop().unwrap_or(0))
-    }
-
-    fn read_element(&mut self, element: Element<'a>) -> Result<(), PrepareError> {
-        let offset = match &element.kind {
-            ElementKind::Active { table_index, offset_expr } if table_index.unwrap_or(0) == 0 => {
-                self.constant(offset_expr)? as usize
-            }
-            // It only declares which functions may be referred to.
-            ElementKind::Declared => return Ok(()),
-            _ => {
-                return Err(PrepareError::not_implemented(
-                    "bulk memory",
-                    "an element segment that is not active",
-                ));
-            }
-        };
-        let ElementItems::Functions(items) = element.items else {
-            let detail = "an element segment of expressions";
-            return Err(PrepareError::not_implemented("reference types", detail));
-        };
-        let end = offset as u64 + u64::from(items.count());
-        let available = self.table.len() as u64;
-        if end > available {
-            return Err(PrepareError::SegmentOutOfBounds { kind: "element", end, available });
-        }
-        for (slot, function) in self.table.iter_mut().skip(offset).zip(items) {
-            *slot = Some(function?);
-        }
-        Ok(())
-    }
-
-    fn read_data(&mut self, kind: &DataKind<'_>, bytes: &'a [u8]) -> Result<(), PrepareError> {
-        let DataKind::Active { memory_index: 0, offset_expr } = kind else {
-            let detail = "a data segment that is not active";
-            return Err(PrepareError::not_implemented("bulk memory", detail));
-        };
-        let offset = self.constant(offset_expr)? as u32;
-        let end = u64::from(offset) + bytes.len() as u64;
-        let available = self.memory.map_or(0, |memory| memory.bytes);
-        if end > available {
-            return Err(PrepareError::SegmentOutOfBounds { kind: "data", end, available });
-        }
-        if !bytes.is_empty() {
-            self.segments.push((offset, bytes));
-        }
-        Ok(())
     }
 }

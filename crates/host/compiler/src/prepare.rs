@@ -1,6 +1,7 @@
 //! Puts an image together: lowered functions, table, globals, data, and what they need.
-use crate::depth::{FrameNeeds, stack_bytes};
+use crate::depth::{Callee, FrameNeeds, stack_bytes};
 use crate::error::{DoesNotFit, PrepareError};
+use crate::limits::{RECURSION_DEPTH_MAX, RECURSION_DEPTH_MIN, RECURSION_STACK_BYTES};
 use crate::lower::{Lowered, lower};
 use crate::module::{Export, Module, Signature};
 use sha2::{Digest, Sha256};
@@ -10,13 +11,22 @@ use wasmbed_engine::{FunctionHeader, Opcode};
 use wasmbed_image::limits::{CODE_BYTES_MAX, FUNCTIONS_MAX};
 use wasmbed_image::{FORMAT_LOWERED_V1, FunctionRecord, Header, NO_FUNCTION};
 
+mod sections;
+
+use sections::Sections;
+
 /// What an author or operator decides about preparing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Options {
-    /// How often a circle of calls may go round; 0 refuses modules with one.
+    /// Calls that may be nested within a circle of calls; more of them trap. With 0 it is as many as
+    /// fit into `stack_bytes_max`, and into 4 KB where that is not stated either.
     pub recursion_depth: u32,
+    /// Stack that calls in a circle may fill, in bytes. A module without one has its exact need.
+    pub stack_bytes_max: Option<u32>,
     /// Linear memory that `memory.grow` may reach, in bytes. Without it, memory does not grow.
     pub memory_bytes_max: Option<u32>,
+    /// Elements that `table.grow` may reach in each table. Without it, tables do not grow.
+    pub table_elements_max: Option<u32>,
     /// What the application was granted; without it, every import is allowed.
     pub granted: Option<Vec<Capability>>,
     /// Whether the module must export an entry. Tests that call exports do without.
@@ -25,7 +35,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { recursion_depth: 0, memory_bytes_max: None, granted: None, needs_entry: true }
+        Options {
+            recursion_depth: 0,
+            stack_bytes_max: None,
+            memory_bytes_max: None,
+            table_elements_max: None,
+            granted: None,
+            needs_entry: true,
+        }
     }
 }
 
@@ -46,11 +63,15 @@ pub struct Needs {
     pub memory_bytes_max: u32,
     /// Global variables.
     pub global_bytes: u32,
-    /// RAM beside the image: globals, stack and reserved memory.
+    /// Tables that change, as long as they may become, and which segments were dropped.
+    pub state_bytes: u32,
+    /// RAM beside the image: stack, globals, tables and reserved memory.
     pub arena_bytes: u32,
+    /// Calls within a circle of calls that the stack has room for, if there is a circle.
+    pub recursion_depth: Option<u32>,
     /// Functions that the module defines.
     pub functions: u32,
-    /// Elements of the function table.
+    /// Elements of the table that is read in the image.
     pub table_elements: u32,
     /// Names of the imports.
     pub imports: Vec<&'static str>,
@@ -111,27 +132,26 @@ impl Prepared {
 /// # Errors
 /// [`PrepareError`] says what is wrong with the module, or names what is missing here.
 pub fn prepare(wasm: &[u8], options: &Options) -> Result<Prepared, PrepareError> {
-    let module = Module::parse(wasm)?;
+    let mut module = Module::parse(wasm)?;
     check_grants(&module, options)?;
     let entry = module.entry();
     if options.needs_entry && entry.is_none() {
         return Err(PrepareError::NoEntry);
     }
+    let [entry, start] = [entry, module.start]
+        .map(|function| function.map_or(NO_FUNCTION, |function| module.number(function)));
     let mut code = Code::default();
     for (index, body) in module.bodies.iter().enumerate() {
         let function = (module.imports.len() + index) as u32;
         let type_number = module.type_number(module.signature(function)?);
         code.append(lower(&module, function, body)?, type_number)?;
     }
+    for import in &module.references.thunks {
+        let signature = module.signature(*import)?;
+        code.append(thunk(*import, signature), module.type_number(signature))?;
+    }
     if let Some(error) = module.beyond {
         return Err(error);
-    }
-    let mut numbers = Numbers { module: &module, thunks: Vec::new() };
-    let entry_number = numbers.number(entry, &mut code)?;
-    let start_number = numbers.number(module.start, &mut code)?;
-    let mut table = Vec::new();
-    for element in &module.table {
-        table.push(numbers.number(*element, &mut code)?);
     }
     code.bytes.extend([0; WINDOW_BYTES - 1]);
     if code.bytes.len() as u64 > CODE_BYTES_MAX.into() {
@@ -139,8 +159,9 @@ pub fn prepare(wasm: &[u8], options: &Options) -> Result<Prepared, PrepareError>
         return Err(PrepareError::limit(what, code.bytes.len() as u64, CODE_BYTES_MAX.into()));
     }
     code.connect();
-    let stack_bytes = stack_need(&module, options, &code, &table, [entry_number, start_number])?;
-    assemble(&module, options, code, table, [entry_number, start_number], stack_bytes)
+    let sections = Sections::of(&module, options.table_elements_max)?;
+    let stack = stack_need(&module, options, &code, &sections, [entry, start])?;
+    assemble(&module, options, code, &sections, [entry, start], stack)
 }
 
 fn check_grants(module: &Module<'_>, options: &Options) -> Result<(), PrepareError> {
@@ -200,30 +221,7 @@ impl Code {
     }
 }
 
-/// Numbers of defined functions; an import that is called other than directly gets one that only
-/// passes its arguments on.
-struct Numbers<'m, 'w> {
-    module: &'m Module<'w>,
-    thunks: Vec<(u32, u16)>,
-}
-
-impl Numbers<'_, '_> {
-    fn number(&mut self, function: Option<u32>, code: &mut Code) -> Result<u16, PrepareError> {
-        let Some(function) = function else { return Ok(NO_FUNCTION) };
-        if let Some(defined) = function.checked_sub(self.module.imports.len() as u32) {
-            return Ok(defined as u16);
-        }
-        if let Some((_, number)) = self.thunks.iter().find(|(import, _)| *import == function) {
-            return Ok(*number);
-        }
-        let signature = self.module.signature(function)?;
-        let type_number = self.module.type_number(signature);
-        let number = code.append(thunk(function, signature), type_number)?;
-        self.thunks.push((function, number));
-        Ok(number)
-    }
-}
-
+/// A function that passes its arguments on to an import.
 fn thunk(import: u32, signature: &Signature) -> Lowered {
     let slots = signature.param_words();
     let header = FunctionHeader { slots, cost: 1 };
@@ -240,70 +238,106 @@ fn thunk(import: u32, signature: &Signature) -> Lowered {
     }
 }
 
+/// What the stack must have room for.
+#[derive(Clone, Copy)]
+struct Stack {
+    bytes: u32,
+    /// 0 where no calls go in a circle.
+    recursion_depth: u32,
+}
+
 fn stack_need(
     module: &Module<'_>,
     options: &Options,
     code: &Code,
-    table: &[u16],
+    sections: &Sections,
     first: [u16; 2],
-) -> Result<u32, PrepareError> {
+) -> Result<Stack, PrepareError> {
     let mut roots: Vec<u32> =
         first.into_iter().filter(|number| *number != NO_FUNCTION).map(u32::from).collect();
     if !options.needs_entry {
         let imports = module.imports.len() as u32;
         let exported = module.exports.iter();
         roots.extend(exported.filter_map(|export| export.function.checked_sub(imports)));
+        roots.extend(module.references.functions.iter().map(|number| u32::from(*number)));
     }
-    let targets_of_type = |type_number: u32| {
-        let has_type = |number: &&u16| {
-            let record = code.records.get(usize::from(**number));
+    let fixed: Vec<u16> =
+        sections.fixed_table.chunks_exact(2).map(|n| u16::from_le_bytes([n[0], n[1]])).collect();
+    let targets = |callee: Callee| {
+        let has_type = |number: &u16, type_number: u32| {
+            let record = code.records.get(usize::from(*number));
             record.is_some_and(|record| u32::from(record.type_number) == type_number)
         };
-        let mut targets: Vec<u32> = table.iter().filter(has_type).map(|n| (*n).into()).collect();
+        let mut targets: Vec<u32> = match callee {
+            Callee::Defined(function) => vec![function],
+            Callee::Indirect(ty) => {
+                fixed.iter().filter(|n| has_type(n, ty)).map(|n| (*n).into()).collect()
+            }
+            Callee::Reference(ty) => {
+                let functions = module.references.functions.iter();
+                functions.filter(|n| has_type(n, ty)).map(|n| (*n).into()).collect()
+            }
+        };
         targets.sort_unstable();
         targets.dedup();
         targets
     };
-    let needed = stack_bytes(&code.needs, &roots, targets_of_type, options.recursion_depth);
-    let needed = needed.map_err(|error| match error {
-        // Authors count functions as the module does, imports first.
-        PrepareError::Recursion { function } => {
-            PrepareError::Recursion { function: function + module.imports.len() as u32 }
+    let needed = |depth: u32| stack_bytes(&code.needs, &roots, targets, depth);
+    let recursion_depth = match needed(1).has_circle {
+        true => recursion_depth(options, |depth| needed(depth).bytes),
+        false => 0,
+    };
+    let bytes = needed(recursion_depth).bytes;
+    match i32::try_from(bytes) {
+        Ok(bytes) => Ok(Stack { bytes: bytes.cast_unsigned(), recursion_depth }),
+        Err(_) => Err(PrepareError::limit("bytes of stack", bytes, i32::MAX as u64)),
+    }
+}
+
+/// The stated depth, or the greatest whose stack is within the limit.
+fn recursion_depth(options: &Options, bytes: impl Fn(u32) -> u64) -> u32 {
+    if options.recursion_depth != 0 {
+        return options.recursion_depth.min(RECURSION_DEPTH_MAX);
+    }
+    let (bytes_max, mut least) = match options.stack_bytes_max {
+        Some(bytes_max) => (bytes_max, 1),
+        None => (RECURSION_STACK_BYTES, RECURSION_DEPTH_MIN),
+    };
+    let mut most = RECURSION_DEPTH_MAX;
+    while least < most {
+        let middle = least + (most - least).div_ceil(2);
+        if bytes(middle) <= bytes_max.into() {
+            least = middle;
+        } else {
+            most = middle - 1;
         }
-        other => other,
-    })?;
-    u32::try_from(needed).ok().filter(|bytes| *bytes <= i32::MAX as u32).ok_or(PrepareError::limit(
-        "bytes of stack",
-        needed,
-        i32::MAX as u64,
-    ))
+    }
+    least
 }
 
 fn assemble(
     module: &Module<'_>,
     options: &Options,
     code: Code,
-    table: Vec<u16>,
+    sections: &Sections,
     [entry, start]: [u16; 2],
-    stack_bytes: u32,
+    stack: Stack,
 ) -> Result<Prepared, PrepareError> {
     let (memory_bytes, memory_bytes_max, has_byte_pages) = memory_sizes(module, options)?;
-    let (globals, data) = initial_values(module);
-    let mut header = Header {
+    let mut header = sections.describe(Header {
         format: FORMAT_LOWERED_V1,
         has_byte_pages,
         code_bytes: code.bytes.len() as u32,
-        data_bytes: data.len() as u32,
         functions: code.records.len() as u16,
         imports: module.imports.len() as u16,
-        table_elements: table.len() as u16,
-        global_words: (globals.len() / 4) as u16,
         memory_bytes,
         memory_bytes_max,
-        stack_bytes,
+        stack_bytes: stack.bytes,
         entry,
         start,
-    };
+        recursion_depth: stack.recursion_depth as u16,
+        ..Header::default()
+    });
     // The verifier marks instructions in the arena, one bit for each byte of code.
     let scratch_bytes = u64::from(header.code_bytes).div_ceil(8);
     if header.arena_bytes() < scratch_bytes {
@@ -312,9 +346,7 @@ fn assemble(
     let mut image = header.encode().to_vec();
     image.extend(module.imports.iter().flat_map(|import| import.number.to_le_bytes()));
     image.extend(code.records.iter().flat_map(|record| record.encode().to_le_bytes()));
-    image.extend(table.iter().flat_map(|element| element.to_le_bytes()));
-    image.extend(&globals);
-    image.extend(&data);
+    image.extend(sections.bytes());
     image.extend(&code.bytes);
     let needs = needs(module, &header, image.len() as u32);
     Ok(Prepared {
@@ -324,22 +356,6 @@ fn assemble(
         exports: module.exports.clone(),
         source: code.source,
     })
-}
-
-/// Globals and data segments as they stand in the image.
-fn initial_values(module: &Module<'_>) -> (Vec<u8>, Vec<u8>) {
-    let mut globals = Vec::new();
-    for global in module.globals.iter().filter(|global| global.is_mutable) {
-        let words = usize::from(global.ty.words());
-        globals.extend_from_slice(&global.value.to_le_bytes()[..words * 4]);
-    }
-    let mut data = Vec::new();
-    for (address, bytes) in &module.segments {
-        data.extend(address.to_le_bytes());
-        data.extend((bytes.len() as u32).to_le_bytes());
-        data.extend(*bytes);
-    }
-    (globals, data)
 }
 
 fn needs(module: &Module<'_>, header: &Header, image_bytes: u32) -> Needs {
@@ -355,6 +371,8 @@ fn needs(module: &Module<'_>, header: &Header, image_bytes: u32) -> Needs {
         memory_bytes: header.memory_bytes,
         memory_bytes_max: header.memory_bytes_max,
         global_bytes: u32::from(header.global_words) * 4,
+        state_bytes: header.state_words * 4,
+        recursion_depth: Some(header.recursion_depth.into()).filter(|depth| *depth != 0),
         arena_bytes: header.arena_bytes().min(u32::MAX.into()) as u32,
         functions: module.bodies.len() as u32,
         table_elements: header.table_elements.into(),

@@ -42,6 +42,7 @@ pub fn compile(
     let options = Options {
         recursion_depth: limits.recursion_depth.map_or(0, clamp),
         memory_bytes_max: limits.memory_bytes.map(clamp),
+        stack_bytes_max: limits.stack_bytes.map(clamp),
         granted: Some(Capability::ALL.into_iter().filter(|one| granted.has(*one)).collect()),
         ..Options::default()
     };
@@ -95,13 +96,11 @@ fn refuse(error: PrepareError) -> Refusal {
         }
         PrepareError::CapabilityMissing { .. } => reasons::CAPABILITY_MISSING,
         PrepareError::NoEntry => reasons::ENTRY_MISSING,
-        PrepareError::Recursion { .. } => reasons::RECURSION_UNBOUNDED,
     };
     let message = match error {
         PrepareError::CapabilityMissing { capability, .. } => {
             format!("{error}: add to spec.capabilities {}", grant_text(capability))
         }
-        PrepareError::Recursion { .. } => format!("{error}: set spec.limits.recursionDepth"),
         error => error.to_string(),
     };
     Refusal::lasting(reason, message)

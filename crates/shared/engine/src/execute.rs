@@ -517,6 +517,12 @@ pub(crate) fn execute<S: Stop>(
                         Err(trap) => leave!(Exit::Trap(trap)),
                     }
                 };
+                (own call_reference) => {
+                    match referred(image, low, half!(1)) {
+                        Ok(target) => break 'call (Code::new(image, target), half!(3), 5),
+                        Err(trap) => leave!(Exit::Trap(trap)),
+                    }
+                };
                 (own call_host) => {
                     leave!(Exit::Host(half!(1), half!(3)))
                 };
@@ -624,6 +630,19 @@ fn indirect(image: &Image<'_>, element: u32, type_number: u16) -> Result<usize, 
         Some(NO_FUNCTION) => return Err(Trap::UninitializedElement),
         Some(function) => function,
     };
+    typed(image, function, type_number)
+}
+
+/// Where the function begins that a reference leads to: it is one more than the function's number.
+#[cfg(not(thumb_core))]
+#[inline(never)]
+fn referred(image: &Image<'_>, reference: u32, type_number: u16) -> Result<usize, Trap> {
+    let function = reference.checked_sub(1).and_then(|number| u16::try_from(number).ok());
+    typed(image, function.ok_or(Trap::UninitializedElement)?, type_number)
+}
+
+#[cfg(not(thumb_core))]
+fn typed(image: &Image<'_>, function: u16, type_number: u16) -> Result<usize, Trap> {
     match image.function(function) {
         Some(record) if record.type_number == type_number => Ok(record.code_offset as usize),
         _ => Err(Trap::IndirectCallType),

@@ -3,14 +3,16 @@
 //! Leaves out scheduling: the caller decides when and for how long a guest runs.
 use crate::execute::{Exit, Registers};
 use crate::host::{Args, Host, HostOutcome};
-use crate::limits::{BULK_BYTES_MAX, FUEL_PORTION, RECORD_BYTES};
+use crate::limits::{FUEL_PORTION, RECORD_BYTES};
 use crate::memory::{set_word, word};
-use crate::opcodes::cold_byte;
 use crate::outcome::{Outcome, Place, Trap};
 use crate::raw::RawArena;
 use crate::stop::Stop;
 use crate::verify::{CodeFault, FunctionHeader, verify};
 use wasmbed_image::{Image, ImageError, NO_FUNCTION};
+
+mod table;
+mod whole;
 
 #[cfg(not(thumb_core))]
 use crate::execute as executor;
@@ -46,6 +48,8 @@ impl From<ImageError> for LoadError {
 struct Arena<'a> {
     stack: &'a mut [u8],
     globals: &'a mut [u8],
+    /// Tables that change, and which segments were dropped.
+    state: &'a mut [u8],
     /// As much of the linear memory as exists now.
     memory: &'a mut [u8],
 }
@@ -112,12 +116,7 @@ impl Instance {
             return Err(LoadError::ArenaTooSmall { arena_bytes: arena.len() as u32, needed_bytes });
         }
         verify(&image, arena).map_err(LoadError::Code)?;
-        let is_function = |function: u16| function == NO_FUNCTION || function < header.functions;
-        for index in 0..u32::from(header.table_elements) {
-            if !image.table_element(index).is_some_and(is_function) {
-                return Err(LoadError::Inconsistent);
-            }
-        }
+        table::check(&image)?;
         let (phase, first) = match (header.start, header.entry) {
             (NO_FUNCTION, NO_FUNCTION) => (Phase::Ended(Outcome::Finished), None),
             (NO_FUNCTION, entry) => (Phase::Entry, Some(entry)),
@@ -139,6 +138,7 @@ impl Instance {
         used.fill(0);
         let parts = instance.split(&image, arena).ok_or(LoadError::Inconsistent)?;
         parts.globals.copy_from_slice(image.globals());
+        table::fill(&image, parts.state);
         for segment in image.segments() {
             let (address, bytes) = segment?;
             let target = parts.memory.get_mut(address as usize..);
@@ -278,9 +278,7 @@ impl Instance {
                 Some(Exit::Host(index, base)) => {
                     self.call_host(image, &mut parts, host, index, base)
                 }
-                Some(Exit::Memory(opcode)) => {
-                    self.memory_operation(image, &mut parts, opcode, stop)
-                }
+                Some(Exit::Memory(opcode)) => self.whole_operation(image, &mut parts, opcode, stop),
             };
             if let Some(outcome) = outcome {
                 return outcome;
@@ -292,8 +290,10 @@ impl Instance {
         let header = &image.header;
         let (stack, rest) = arena.split_at_mut_checked(header.stack_bytes as usize)?;
         let (globals, rest) = rest.split_at_mut_checked(usize::from(header.global_words) * 4)?;
+        let (state, rest) =
+            rest.split_at_mut_checked((header.state_words as usize).checked_mul(4)?)?;
         let memory = rest.get_mut(..self.memory_bytes as usize)?;
-        Some(Arena { stack, globals, memory })
+        Some(Arena { stack, globals, state, memory })
     }
 
     /// Opens the frame of the function that a phase begins with. It has no caller to return to.
@@ -383,89 +383,6 @@ impl Instance {
         self.registers.low = result as u32;
         self.registers.high = (result >> 32) as u32;
         self.registers.code += CALL_HOST_BYTES;
-    }
-
-    fn memory_operation(
-        &mut self,
-        image: &Image<'_>,
-        parts: &mut Arena<'_>,
-        opcode: u8,
-        stop: &mut impl Stop,
-    ) -> Option<Outcome> {
-        let page_bytes = image.header.page_bytes();
-        match opcode {
-            cold_byte::MemorySize => {
-                self.registers.low = self.memory_bytes / page_bytes;
-                self.registers.code += 2;
-                None
-            }
-            cold_byte::MemoryGrow => {
-                let before = self.memory_bytes / page_bytes;
-                let grown = self.registers.low.checked_mul(page_bytes);
-                let grown = grown.and_then(|grown| grown.checked_add(self.memory_bytes));
-                let is_possible = grown.filter(|grown| *grown <= image.header.memory_bytes_max);
-                // What lies behind the memory was cleared at load and never written since.
-                self.memory_bytes = is_possible.unwrap_or(self.memory_bytes);
-                self.registers.low = is_possible.map_or(u32::MAX, |_| before);
-                self.registers.code += 2;
-                None
-            }
-            _ => self.bulk_operation(image, parts, opcode, stop),
-        }
-    }
-
-    /// One piece of a copy or fill. The three slots are operands that nothing else reads, so they
-    /// keep what is left to do; the instruction is executed again until that is nothing.
-    fn bulk_operation(
-        &mut self,
-        image: &Image<'_>,
-        parts: &mut Arena<'_>,
-        opcode: u8,
-        stop: &mut impl Stop,
-    ) -> Option<Outcome> {
-        let is_copy = opcode == cold_byte::MemoryCopy;
-        let at = |index: usize| {
-            let slot = image.code().get(self.registers.code + 2 + index).copied().unwrap_or(0);
-            self.registers.frame + usize::from(slot) * 4
-        };
-        let (target_at, source_at, length_at) = (at(0), at(1), at(2));
-        let target = word(parts.stack, target_at);
-        let source = word(parts.stack, source_at);
-        let length = word(parts.stack, length_at);
-        let memory_bytes = u64::from(self.memory_bytes);
-        let is_outside = |begin: u32| u64::from(begin) + u64::from(length) > memory_bytes;
-        if is_outside(target) || is_copy && is_outside(source) {
-            return Some(Outcome::Trapped(Trap::MemoryOutOfBounds, self.place(image)));
-        }
-        if length == 0 {
-            self.registers.code += 5;
-            return None;
-        }
-        let piece = length.min(BULK_BYTES_MAX).min(self.registers.fuel);
-        if piece == 0 {
-            return self.refill(image);
-        }
-        self.registers.fuel -= piece;
-        // Where the ranges may overlap with the target behind the source, the last piece goes first.
-        let is_backward = is_copy && target > source;
-        let skipped = if is_backward { length - piece } else { 0 };
-        let begin = (target + skipped) as usize;
-        if is_copy {
-            let from = (source + skipped) as usize;
-            if parts.memory.get(from..from + piece as usize).is_some() {
-                parts.memory.copy_within(from..from + piece as usize, begin);
-            }
-        } else if let Some(bytes) = parts.memory.get_mut(begin..begin + piece as usize) {
-            bytes.fill(source as u8);
-        }
-        set_word(parts.stack, length_at, length - piece);
-        if !is_backward {
-            set_word(parts.stack, target_at, target.wrapping_add(piece));
-            if is_copy {
-                set_word(parts.stack, source_at, source.wrapping_add(piece));
-            }
-        }
-        stop.is_over().then_some(Outcome::SliceEnd)
     }
 
     /// The place of the current instruction: the last function that begins before it.

@@ -14,5 +14,8 @@ pub const RECORD_BYTES: usize = RECORD_WORDS as usize * 4;
 /// instruction a byte this keeps a slice within a twentieth of the promised bound.
 pub const BULK_BYTES_MAX: u32 = 4096;
 
+/// Elements that a bulk table operation moves before it looks at the stop flag.
+pub const BULK_ELEMENTS_MAX: u32 = BULK_BYTES_MAX / 4;
+
 /// Fuel that is handed to the innermost loop at once; it counts in 32 bits.
 pub const FUEL_PORTION: u64 = 1 << 30;

@@ -38,6 +38,7 @@ macro_rules! for_each_opcode {
             (Call [Call] (own call))
             (CallWide [CallWide] (own call_wide))
             (CallIndirect [CallIndirect] (own call_indirect))
+            (CallReference [CallIndirect] (own call_reference))
             (CallHost [CallHost] (own call_host))
             (BranchTable [] (own branch_table))
             (Cold [] (own cold))
@@ -401,11 +402,28 @@ macro_rules! for_each_cold_opcode {
             (F64ConvertI64U [] (unary64 f64_from_u64))
             (F32Demote [] (narrow f32_demote))
             (F64Promote [] (unary32 f64_promote))
-            // Memory as a whole. The last two take three slots: target, source or value, length.
+            // Memory as a whole. Of the three slots the last is a length; they keep what is left.
             (MemorySize [] (own memory_size))
             (MemoryGrow [] (own memory_grow))
-            (MemoryCopy [Slot Slot Slot] (own memory_copy))
-            (MemoryFill [Slot Slot Slot] (own memory_fill))
+            (MemoryCopy [Bulk] (own memory_copy))
+            (MemoryFill [Bulk] (own memory_fill))
+            (MemoryInit [Bulk DataSegment] (own memory_init))
+            (DataDrop [DataSegment] (own data_drop))
+            // Tables that change: an index becomes an element, an element that can be called.
+            (TableGet [Table] (own table_get))
+            (TableFunction [Table] (own table_function))
+            (TableSet [Slot Table] (own table_set))
+            (TableSize [Table] (own table_size))
+            (TableGrow [Bulk Table] (own table_grow))
+            (TableCopy [Bulk TablePair] (own table_copy))
+            (TableFill [Bulk Table] (own table_fill))
+            (TableInit [Bulk TableElements] (own table_init))
+            (ElementDrop [ElementSegment] (own element_drop))
+            // Globals whose number does not fit a byte.
+            (GlobalGetWide [WideGlobal] (own global_get_wide))
+            (GlobalSetWide [WideGlobal] (own global_set_wide))
+            (GlobalGetWide64 [WideGlobalPair] (own global_get_wide64))
+            (GlobalSetWide64 [WideGlobalPair] (own global_set_wide64))
         }
     };
 }
@@ -457,6 +475,22 @@ pub enum Operand {
     SlotRange = 18,
     /// `u16`: first of some neighbouring slots; `u16`: how many, at least 1.
     WideRange = 19,
+    /// Three `u8` slots: what a long operation begins with, and where it keeps what is left of it.
+    Bulk = 20,
+    /// `u8`: a table that changes.
+    Table = 21,
+    /// `u8`: the table that is written; `u8`: the one that is read.
+    TablePair = 22,
+    /// `u8`: a table that changes; `u16`: an element segment.
+    TableElements = 23,
+    /// `u16`: a data segment that code names.
+    DataSegment = 24,
+    /// `u16`: an element segment that code names.
+    ElementSegment = 25,
+    /// `u16`: a word of the globals.
+    WideGlobal = 26,
+    /// `u16`: the first of two neighbouring words of the globals.
+    WideGlobalPair = 27,
 }
 
 impl Operand {
@@ -471,6 +505,10 @@ impl Operand {
             Operand::Word | Operand::BackwardWide | Operand::Call | Operand::WideRange => 4,
             Operand::CallIndirect | Operand::CallHost => 4,
             Operand::CallWide => 5,
+            Operand::Table => 1,
+            Operand::TablePair | Operand::DataSegment | Operand::ElementSegment => 2,
+            Operand::WideGlobal | Operand::WideGlobalPair => 2,
+            Operand::Bulk | Operand::TableElements => 3,
             Operand::Long => 8,
         }
     }
@@ -496,6 +534,14 @@ impl Operand {
             17 => Operand::Shift64,
             18 => Operand::SlotRange,
             19 => Operand::WideRange,
+            20 => Operand::Bulk,
+            21 => Operand::Table,
+            22 => Operand::TablePair,
+            23 => Operand::TableElements,
+            24 => Operand::DataSegment,
+            25 => Operand::ElementSegment,
+            26 => Operand::WideGlobal,
+            27 => Operand::WideGlobalPair,
             _ => Operand::None,
         }
     }

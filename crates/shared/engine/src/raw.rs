@@ -106,7 +106,7 @@ impl<'a> RawArena<'a> {
     /// The arena with the layout that `header` tells, if it is as long as that.
     pub(crate) fn new(header: &Header, arena: &'a mut [u8], memory_bytes: u32) -> Option<Self> {
         let stack_bytes = header.stack_bytes as usize;
-        let memory_start = stack_bytes.checked_add(usize::from(header.global_words) * 4)?;
+        let memory_start = usize::try_from(header.memory_offset()).ok()?;
         let end = memory_start.checked_add(memory_bytes as usize)?;
         if end > arena.len() {
             return None;

@@ -195,6 +195,7 @@ impl Function<'_> {
     ) -> Result<(), CodeFaultKind> {
         let slots = u32::from(self.slots);
         let words = u32::from(self.image.header.global_words);
+        let tables = u32::from(self.image.header.tables);
         let byte = u32::from(self.byte(operand_at));
         let half = self.half(operand_at);
         let second = self.half(operand_at + 2);
@@ -207,6 +208,19 @@ impl Function<'_> {
             Operand::WideSlot => slot(half < self.slots),
             Operand::Global => index(byte < words),
             Operand::GlobalPair => index(byte + 1 < words),
+            Operand::WideGlobal => index(u32::from(half) < words),
+            Operand::WideGlobalPair => index(u32::from(half) + 1 < words),
+            Operand::Bulk => {
+                slot((0..3).all(|slot| u32::from(self.byte(operand_at + slot)) < slots))
+            }
+            Operand::Table => index(byte < tables),
+            Operand::TablePair => index(byte < tables && u32::from(half >> 8) < tables),
+            Operand::TableElements => {
+                let segment = u16::from_le_bytes([(half >> 8) as u8, second as u8]);
+                index(byte < tables && segment < self.image.header.element_segments)
+            }
+            Operand::DataSegment => index(half < self.image.header.data_segments),
+            Operand::ElementSegment => index(half < self.image.header.element_segments),
             Operand::Forward => self.check_forward(at, operand_at),
             Operand::Backward => self.check_backward(at, half, second & 0xff),
             Operand::BackwardWide => self.check_backward(at, half, second),

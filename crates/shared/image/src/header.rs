@@ -6,7 +6,7 @@ use crate::limits::CODE_BYTES_MAX;
 const MAGIC: [u8; 4] = *b"WBIM";
 
 /// Version of the body's layout.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Format of the code section: lowered register code, first version. A machine-code format will
 /// have another number.
@@ -22,9 +22,12 @@ const FLAG_BYTE_PAGES: u16 = 1;
 ///
 /// # Layout
 /// Little endian, [`Header::BYTES`] in all. Behind it, without gaps: imports (`u16` number in
-/// `abi`), function records (`u32`), table elements (`u16` function or [`NO_FUNCTION`]), initial
-/// globals (`u32` words), data segments (`u32` address, `u32` length, bytes), code.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// `abi`), function records (`u32`), elements of the fixed table (`u16` function or
+/// [`NO_FUNCTION`]), initial globals (`u32` words), data segments (`u32` address, `u32` length,
+/// bytes), records of the tables that change ([`TableRecord`]), heads of the data segments and then
+/// of the element segments that code names (`u32` offset among the items, `u32` bytes or elements),
+/// items, code.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Header {
     /// 0x05 How the code section is to be executed.
     pub format: u8,
@@ -38,7 +41,7 @@ pub struct Header {
     pub functions: u16,
     /// 0x12 Functions that the guest imports.
     pub imports: u16,
-    /// 0x14 Elements of the function table.
+    /// 0x14 Elements of the fixed table: the one that calls alone look at, in place.
     pub table_elements: u16,
     /// 0x16 Words of global variables.
     pub global_words: u16,
@@ -52,6 +55,18 @@ pub struct Header {
     pub entry: u16,
     /// 0x26 Defined function that runs before the entry, or [`NO_FUNCTION`].
     pub start: u16,
+    /// 0x28 Words of RAM for the tables that change, and for which segments were dropped.
+    pub state_words: u32,
+    /// 0x2c Bytes of the items: contents of tables that change, and of segments that code names.
+    pub item_bytes: u32,
+    /// 0x30 Tables that change.
+    pub tables: u16,
+    /// 0x32 Data segments that code names.
+    pub data_segments: u16,
+    /// 0x34 Element segments that code names.
+    pub element_segments: u16,
+    /// 0x36 Calls within a circle of calls that the stack has room for; 0 if there is no circle.
+    pub recursion_depth: u16,
 }
 
 /// Why a body was refused. Its maker is at fault in every case.
@@ -76,13 +91,35 @@ pub enum ImageError {
 
 impl Header {
     /// Bytes of the encoded header.
-    pub const BYTES: usize = 0x28;
+    pub const BYTES: usize = 0x38;
 
-    /// RAM that the engine needs beside the image: stack, globals and linear memory.
+    /// RAM that the engine needs beside the image: stack, globals, tables that change and linear
+    /// memory.
     ///
     /// Wide, so that no header overflows it.
     pub const fn arena_bytes(&self) -> u64 {
-        self.stack_bytes as u64 + self.global_words as u64 * 4 + self.memory_bytes_max as u64
+        self.memory_offset() + self.memory_bytes_max as u64
+    }
+
+    /// Where in the arena the globals begin, behind the stack.
+    pub const fn globals_offset(&self) -> u64 {
+        self.stack_bytes as u64
+    }
+
+    /// Where in the arena the words of tables and segments begin.
+    pub const fn state_offset(&self) -> u64 {
+        self.globals_offset() + self.global_words as u64 * 4
+    }
+
+    /// Where in the arena linear memory begins.
+    pub const fn memory_offset(&self) -> u64 {
+        self.state_offset() + self.state_words as u64 * 4
+    }
+
+    /// The first words of the state: one bit for each segment that code names, set once it is
+    /// dropped.
+    pub const fn dropped_words(&self) -> u32 {
+        (self.data_segments as u32 + self.element_segments as u32).div_ceil(32)
     }
 
     /// Bytes of the page that `memory.size` and `memory.grow` count in.
@@ -98,6 +135,9 @@ impl Header {
             + self.table_elements as u64 * 2
             + self.global_words as u64 * 4
             + self.data_bytes as u64
+            + self.tables as u64 * TableRecord::BYTES as u64
+            + (self.data_segments as u64 + self.element_segments as u64) * SEGMENT_HEAD_BYTES as u64
+            + self.item_bytes as u64
             + self.code_bytes as u64
     }
 
@@ -105,7 +145,7 @@ impl Header {
     pub fn encode(&self) -> [u8; Header::BYTES] {
         let mut bytes = [0; Header::BYTES];
         let flags = if self.has_byte_pages { FLAG_BYTE_PAGES } else { 0 };
-        let fields: [&[u8]; 15] = [
+        let fields: [&[u8]; 21] = [
             &MAGIC,
             &[VERSION],
             &[self.format],
@@ -121,6 +161,12 @@ impl Header {
             &self.stack_bytes.to_le_bytes(),
             &self.entry.to_le_bytes(),
             &self.start.to_le_bytes(),
+            &self.state_words.to_le_bytes(),
+            &self.item_bytes.to_le_bytes(),
+            &self.tables.to_le_bytes(),
+            &self.data_segments.to_le_bytes(),
+            &self.element_segments.to_le_bytes(),
+            &self.recursion_depth.to_le_bytes(),
         ];
         for (target, source) in bytes.iter_mut().zip(fields.into_iter().flatten()) {
             *target = *source;
@@ -167,6 +213,12 @@ impl Header {
             stack_bytes: word(head, 0x20),
             entry: half(head, 0x24),
             start: half(head, 0x26),
+            state_words: word(head, 0x28),
+            item_bytes: word(head, 0x2c),
+            tables: half(head, 0x30),
+            data_segments: half(head, 0x32),
+            element_segments: half(head, 0x34),
+            recursion_depth: half(head, 0x36),
         };
         header.check()?;
         Ok(header)
@@ -210,6 +262,42 @@ impl FunctionRecord {
     }
 }
 
+/// Bytes of the head of a segment that code names.
+const SEGMENT_HEAD_BYTES: usize = 8;
+
+/// What the body says about one table that changes.
+///
+/// # Layout
+/// Little endian: four words in the order of the fields. In RAM it is the number of its elements,
+/// then `elements_max` words, each 0 for null, or else a reference.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TableRecord {
+    /// Elements at the start.
+    pub elements: u32,
+    /// Elements that it may grow to.
+    pub elements_max: u32,
+    /// Where among the items its first elements stand (`u16` function or [`NO_FUNCTION`]).
+    pub items_offset: u32,
+    /// How many of its elements stand there; those behind them are null.
+    pub items: u32,
+}
+
+impl TableRecord {
+    /// Bytes of an encoded record.
+    pub const BYTES: usize = 16;
+
+    /// The record as stored.
+    pub fn encode(self) -> [u8; TableRecord::BYTES] {
+        let mut bytes = [0; TableRecord::BYTES];
+        let fields = [self.elements, self.elements_max, self.items_offset, self.items];
+        let fields = fields.into_iter().flat_map(u32::to_le_bytes);
+        for (target, source) in bytes.iter_mut().zip(fields) {
+            *target = source;
+        }
+        bytes
+    }
+}
+
 /// A body whose header and section sizes are sound. The code in it is not verified.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
@@ -220,6 +308,9 @@ pub struct Image<'a> {
     table: &'a [u8],
     globals: &'a [u8],
     data: &'a [u8],
+    tables: &'a [u8],
+    segments: &'a [u8],
+    items: &'a [u8],
     code: &'a [u8],
 }
 
@@ -250,6 +341,12 @@ impl<'a> Image<'a> {
             table: take(usize::from(header.table_elements) * 2)?,
             globals: take(usize::from(header.global_words) * 4)?,
             data: take(header.data_bytes as usize)?,
+            tables: take(usize::from(header.tables) * TableRecord::BYTES)?,
+            segments: take(
+                (usize::from(header.data_segments) + usize::from(header.element_segments))
+                    * SEGMENT_HEAD_BYTES,
+            )?,
+            items: take(header.item_bytes as usize)?,
             code: take(header.code_bytes as usize)?,
         })
     }
@@ -300,7 +397,49 @@ impl<'a> Image<'a> {
         bytes.first_chunk().copied().map(u16::from_le_bytes)
     }
 
-    /// Data segments: where in the initial memory which bytes go.
+    /// The table at `index` among those that change.
+    pub fn table(&self, index: u16) -> Option<TableRecord> {
+        let at = usize::from(index) * TableRecord::BYTES;
+        let field = |index: usize| word_at(self.tables, at + index * 4);
+        Some(TableRecord {
+            elements: field(0)?,
+            elements_max: field(1)?,
+            items_offset: field(2)?,
+            items: field(3)?,
+        })
+    }
+
+    /// The first elements of a table, as `u16` functions.
+    pub fn table_items(&self, table: &TableRecord) -> Option<&'a [u8]> {
+        self.items(table.items_offset, table.items.checked_mul(2)?)
+    }
+
+    /// The bytes of the data segment at `index` among those that code names.
+    pub fn data_segment(&self, index: u16) -> Option<&'a [u8]> {
+        if index >= self.header.data_segments {
+            return None;
+        }
+        let (offset, bytes) = self.segment(index.into())?;
+        self.items(offset, bytes)
+    }
+
+    /// The element segment at `index` among those that code names, as `u16` functions.
+    pub fn element_segment(&self, index: u16) -> Option<&'a [u8]> {
+        let index = usize::from(self.header.data_segments) + usize::from(index);
+        let (offset, elements) = self.segment(index)?;
+        self.items(offset, elements.checked_mul(2)?)
+    }
+
+    fn segment(&self, index: usize) -> Option<(u32, u32)> {
+        let at = index * SEGMENT_HEAD_BYTES;
+        Some((word_at(self.segments, at)?, word_at(self.segments, at + 4)?))
+    }
+
+    fn items(&self, offset: u32, bytes: u32) -> Option<&'a [u8]> {
+        self.items.get(offset as usize..)?.get(..bytes as usize)
+    }
+
+    /// Active data segments: where in the initial memory which bytes go.
     pub fn segments(&self) -> Segments<'a> {
         Segments { rest: self.data }
     }
@@ -331,6 +470,10 @@ impl<'a> Iterator for Segments<'a> {
         }
         Some(segment.ok_or(ImageError::Inconsistent))
     }
+}
+
+fn word_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    bytes.get(offset..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
 fn half(bytes: &[u8; Header::BYTES], offset: usize) -> u16 {

@@ -18,7 +18,7 @@ mod manifest;
 
 pub use grants::{Argument, Grant, GrantError, GrantList, Grants, Rate, RateUnit};
 pub use header::{
-    FORMAT_LOWERED_V1, FunctionRecord, Header, Image, ImageError, NO_FUNCTION, VERSION,
+    FORMAT_LOWERED_V1, FunctionRecord, Header, Image, ImageError, NO_FUNCTION, TableRecord, VERSION,
 };
 pub use manifest::{
     Config, DecodeError, EncodeError, Limits, Manifest, RestartPolicy, SIGNED_PREFIX,

@@ -5,7 +5,7 @@ use crate::assembler::Label;
 use crate::depth::{CallSite, Callee};
 use crate::error::PrepareError;
 use crate::limits::FRAME_SLOTS_MAX;
-use crate::module::{Signature, Type};
+use crate::module::{Signature, TablePlace, Type};
 use wasmbed_engine::Opcode;
 use wasmparser::BlockType;
 
@@ -221,7 +221,11 @@ impl Lowering<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn call_indirect(&mut self, type_index: u32) -> Result<(), PrepareError> {
+    pub(super) fn call_indirect(
+        &mut self,
+        type_index: u32,
+        table: u32,
+    ) -> Result<(), PrepareError> {
         let signature = self.module.type_signature(type_index)?.clone();
         let type_number = self.module.type_number(&signature);
         let element = self.pop();
@@ -232,8 +236,18 @@ impl Lowering<'_, '_> {
         self.load(element);
         let [base_low, base_high] = self.check_base(base)?.to_le_bytes();
         let [type_low, type_high] = (type_number as u16).to_le_bytes();
-        self.emit(Opcode::CallIndirect, &[type_low, type_high, base_low, base_high]);
-        self.calls.push(CallSite { base, callee: Callee::Indirect(type_number) });
+        let operands = [type_low, type_high, base_low, base_high];
+        let is_fixed =
+            matches!(self.module.references.places.get(table as usize), Some(TablePlace::Fixed));
+        let callee = if is_fixed {
+            self.emit(Opcode::CallIndirect, &operands);
+            Callee::Indirect(type_number)
+        } else {
+            self.table_function(table);
+            self.emit(Opcode::CallReference, &operands);
+            Callee::Reference(type_number)
+        };
+        self.calls.push(CallSite { base, callee });
         self.after_call(&signature);
         Ok(())
     }

@@ -40,6 +40,7 @@ impl Lowering<'_, '_> {
         } else if !self.cold_operator(operator)
             && !self.float_operator(operator)
             && !self.memory_operator(operator)?
+            && !self.table_operator(operator)?
         {
             return self.other_operator(operator);
         }
@@ -110,8 +111,8 @@ impl Lowering<'_, '_> {
                 self.assembler.emit_cold(ColdOpcode::MemorySize as u8, &[]);
                 self.push_result(Type::I32);
             }
-            MemoryCopy { .. } => self.bulk(ColdOpcode::MemoryCopy),
-            MemoryFill { .. } => self.bulk(ColdOpcode::MemoryFill),
+            MemoryCopy { .. } => self.bulk(ColdOpcode::MemoryCopy, &[]),
+            MemoryFill { .. } => self.bulk(ColdOpcode::MemoryFill, &[]),
             _ => return Ok(false),
         }
         Ok(true)
@@ -158,8 +159,8 @@ impl Lowering<'_, '_> {
                 self.stop();
             }
             Operator::Call { function_index } => self.call(*function_index)?,
-            Operator::CallIndirect { type_index, table_index: 0 } => {
-                self.call_indirect(*type_index)?;
+            Operator::CallIndirect { type_index, table_index } => {
+                self.call_indirect(*type_index, *table_index)?;
             }
             Operator::Drop => {
                 self.pop();
@@ -192,11 +193,11 @@ impl Lowering<'_, '_> {
             return self.push(Value::Constant(global.value), global.ty);
         }
         self.spill();
-        let opcode = match global.ty {
-            Type::I32 => Opcode::GlobalGet,
-            Type::I64 => Opcode::GlobalGet64,
+        let opcodes = match global.ty {
+            Type::I32 => (Opcode::GlobalGet, ColdOpcode::GlobalGetWide),
+            Type::I64 => (Opcode::GlobalGet64, ColdOpcode::GlobalGetWide64),
         };
-        self.emit(opcode, &[global.word]);
+        self.global_access(opcodes, global.word);
         self.push_result(global.ty);
     }
 
@@ -204,11 +205,18 @@ impl Lowering<'_, '_> {
         let global = self.module.globals[index as usize];
         let entry = self.pop();
         self.load(entry);
-        let opcode = match global.ty {
-            Type::I32 => Opcode::GlobalSet,
-            Type::I64 => Opcode::GlobalSet64,
+        let opcodes = match global.ty {
+            Type::I32 => (Opcode::GlobalSet, ColdOpcode::GlobalSetWide),
+            Type::I64 => (Opcode::GlobalSet64, ColdOpcode::GlobalSetWide64),
         };
-        self.emit(opcode, &[global.word]);
+        self.global_access(opcodes, global.word);
+    }
+
+    fn global_access(&mut self, (opcode, wide): (Opcode, ColdOpcode), word: u16) {
+        match u8::try_from(word) {
+            Ok(word) => self.emit(opcode, &[word]),
+            Err(_) => self.assembler.emit_cold(wide as u8, &word.to_le_bytes()),
+        }
     }
 
     /// Address and offset of an access; a constant address takes the offset in, if that exists.
@@ -312,17 +320,6 @@ impl Lowering<'_, '_> {
         let address =
             if value.value == Value::Accumulator { address } else { self.settled(address) };
         self.settle_and_load(address, value)
-    }
-
-    fn bulk(&mut self, opcode: ColdOpcode) {
-        let first = self.flush_top(3);
-        let names =
-            [self.name(first, 1, 0), self.name(first + 1, 1, 1), self.name(first + 2, 1, 2)];
-        self.assembler.emit_cold(opcode as u8, &names);
-        for _ in 0..3 {
-            self.pop();
-        }
-        self.holds = None;
     }
 }
 

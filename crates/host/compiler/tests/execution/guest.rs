@@ -2,6 +2,7 @@
 use std::sync::atomic::AtomicBool;
 use wasmbed_compiler::{Options, Prepared};
 use wasmbed_engine::{Args, Host, HostOutcome, Instance, Outcome, Trap};
+use wasmbed_image::Header;
 use wasmparser::{Parser, Payload, ValType};
 
 /// Options for modules whose exports are called, however deep and large.
@@ -9,8 +10,9 @@ pub fn options() -> Options {
     Options {
         recursion_depth: 300,
         memory_bytes_max: Some(64 << 20),
-        granted: None,
+        table_elements_max: Some(2000),
         needs_entry: false,
+        ..Options::default()
     }
 }
 
@@ -105,8 +107,8 @@ impl Guest {
 
     /// The linear memory as it is now.
     pub fn memory(&self) -> &[u8] {
-        let needs = &self.prepared.needs;
-        let begin = (needs.stack_bytes + needs.global_bytes) as usize;
+        let header = Header::decode(&self.prepared.image).unwrap();
+        let begin = header.memory_offset() as usize;
         &self.arena[begin..begin + self.instance.memory_bytes() as usize]
     }
 

@@ -65,12 +65,13 @@ fn from_config_maps(good: &[u8]) -> Vec<Row> {
         ("vectors", source("vectors"), none(), "FeatureUnsupported", "SIMD"),
         ("stranger", source("stranger"), none(), "ImportUnknown", "env.fork"),
         ("no-entry", source("no-entry"), none(), "EntryMissing", "run"),
+        ("recursion", source("recursion"), none(), "ImageReady", "bytes of RAM"),
         (
-            "recursion",
+            "recursion-limited",
             source("recursion"),
-            none(),
-            "RecursionUnbounded",
-            "set spec.limits.recursionDepth",
+            json!({ "limits": { "stackBytes": 8 } }),
+            "LimitExceeded",
+            "bytes of stack",
         ),
         ("huge", source("huge"), none(), "TooLarge", "bytes"),
         (

@@ -52,8 +52,6 @@ pub const IMPORT_UNKNOWN: &str = "ImportUnknown";
 pub const CAPABILITY_MISSING: &str = "CapabilityMissing";
 /// The module exports no function to enter.
 pub const ENTRY_MISSING: &str = "EntryMissing";
-/// Functions of the module call each other in a circle, so its stack has no bound.
-pub const RECURSION_UNBOUNDED: &str = "RecursionUnbounded";
 /// The label selector cannot be evaluated.
 pub const SELECTOR_INVALID: &str = "SelectorInvalid";
 /// The Application lists a capability that does not exist.

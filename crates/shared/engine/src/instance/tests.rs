@@ -24,6 +24,7 @@ fn image() -> Vec<u8> {
         stack_bytes: 12,
         entry: 0,
         start: NO_FUNCTION,
+        ..Header::default()
     };
     let mut bytes = header.encode().to_vec();
     bytes.extend(FunctionRecord { code_offset: 0, type_number: 0 }.encode().to_le_bytes());

@@ -22,6 +22,7 @@ fn image(functions: &[Vec<u8>]) -> Vec<u8> {
         stack_bytes: 64,
         entry: NO_FUNCTION,
         start: NO_FUNCTION,
+        ..Header::default()
     };
     let mut bytes = header.encode().to_vec();
     bytes.extend(wasmbed_abi::LOG.to_le_bytes());

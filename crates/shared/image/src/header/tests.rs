@@ -18,6 +18,12 @@ fn example() -> Vec<u8> {
         stack_bytes: 64,
         entry: 0,
         start: NO_FUNCTION,
+        state_words: 1 + 1 + 3,
+        item_bytes: 6,
+        tables: 1,
+        data_segments: 1,
+        element_segments: 1,
+        recursion_depth: 7,
     };
     let mut bytes = header.encode().to_vec();
     bytes.extend(4u16.to_le_bytes());
@@ -26,6 +32,11 @@ fn example() -> Vec<u8> {
     bytes.extend(NO_FUNCTION.to_le_bytes());
     bytes.extend(0x0102_0304u32.to_le_bytes());
     bytes.extend([8, 0, 0, 0, 2, 0, 0, 0, b'h', b'i']);
+    let table = TableRecord { elements: 2, elements_max: 3, items_offset: 0, items: 1 };
+    bytes.extend(table.encode());
+    bytes.extend([2, 0, 0, 0, 4, 0, 0, 0]);
+    bytes.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+    bytes.extend([0, 0, b'd', b'a', b't', b'a']);
     bytes.extend([1, 2, 3]);
     bytes
 }
@@ -35,7 +46,14 @@ fn the_sections_are_found() {
     let bytes = example();
     let image = Image::parse(&bytes).unwrap();
     assert_eq!(image.header.image_bytes(), bytes.len() as u64);
-    assert_eq!(image.header.arena_bytes(), 64 + 4 + 32);
+    assert_eq!(image.header.arena_bytes(), 64 + 4 + 20 + 32);
+    assert_eq!(image.header.memory_offset(), 64 + 4 + 20);
+    assert_eq!(image.header.dropped_words(), 1);
+    let table = image.table(0).unwrap();
+    assert_eq!((table.elements, table.elements_max), (2, 3));
+    assert_eq!((image.table_items(&table), image.table(1)), (Some(&[0, 0][..]), None));
+    assert_eq!((image.data_segment(0), image.data_segment(1)), (Some(&b"data"[..]), None));
+    assert_eq!((image.element_segment(0), image.element_segment(1)), (Some(&[0, 0][..]), None));
     assert_eq!(image.header.page_bytes(), 1);
     assert_eq!((image.import(0), image.import(1)), (Some(4), None));
     let record = FunctionRecord { code_offset: 0, type_number: 9 };
@@ -81,7 +99,7 @@ fn what_is_wrong_is_named() {
         Image::parse(&bytes).map(|_| ())
     };
     assert_eq!(change(0, 0), Err(ImageError::Magic));
-    assert_eq!(change(4, 2), Err(ImageError::Version { version: 2 }));
+    assert_eq!(change(4, 1), Err(ImageError::Version { version: 1 }));
     assert_eq!(change(5, 2), Err(ImageError::Format { format: 2 }));
     assert_eq!(change(6, 3), Err(ImageError::Flags { flags: 3 }));
     assert_eq!(change(0x24, 1), Err(ImageError::Inconsistent));
