@@ -63,11 +63,15 @@ impl Subject {
     }
 }
 
+/// Elements that tables may grow to: scripts grow one to 801.
+const TABLE_ELEMENTS_MAX: u32 = 1000;
+
 /// How suites are prepared: no entry, and as much memory and recursion as the place has.
 pub fn options(memory_bytes_max: u32) -> Options {
     Options {
         recursion_depth: 300,
         memory_bytes_max: Some(memory_bytes_max),
+        table_elements_max: Some(TABLE_ELEMENTS_MAX),
         needs_entry: false,
         ..Options::default()
     }

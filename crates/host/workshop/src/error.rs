@@ -63,12 +63,6 @@ pub enum WorkshopError {
     /// The module cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// A function calls itself, and nobody said how often.
-    #[error(
-        "function {function} ({name}) calls itself, directly or through others: how much stack it needs \
-         cannot be known; rewrite it as a loop, or look at it with --recursion-depth N"
-    )]
-    Recursion { function: u32, name: String },
     /// Some of what the guest imports was not granted.
     #[error(
         "the guest needs {list}: grant them with {flags}",

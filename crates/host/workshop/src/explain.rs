@@ -75,29 +75,14 @@ pub fn explain(
 fn explain_module(module: &[u8], recursion_depth: u32) -> Result<Explanation, WorkshopError> {
     let names = names::of_functions(module);
     let options = Options { recursion_depth, ..Options::default() };
-    let prepared = prepare(module, &options).map_err(|error| named(error, &names))?;
+    let prepared = prepare(module, &options)?;
     let mut explanation = explain_image(&prepared.image)?;
     let mut text = format!("{:<16}{} bytes of WebAssembly\n", "module", module.len());
     text += &explanation.text;
-    let recursion = match recursion_depth {
-        0 => "none".to_owned(),
-        rounds => format!("at most {rounds} rounds, as was said"),
-    };
-    let _ = writeln!(text, "{:<16}{recursion}", "recursion");
     text += &exports(&prepared, &names);
     explanation.text = text;
     explanation.module = Some(Origins { bytes: module.len(), names, source: prepared.source });
     Ok(explanation)
-}
-
-/// An author knows functions by their names.
-fn named(error: PrepareError, names: &[Option<String>]) -> WorkshopError {
-    if let PrepareError::Recursion { function } = error
-        && let Some(Some(name)) = names.get(function as usize)
-    {
-        return WorkshopError::Recursion { function, name: name.clone() };
-    }
-    error.into()
 }
 
 fn exports(prepared: &Prepared, names: &[Option<String>]) -> String {

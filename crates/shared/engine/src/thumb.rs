@@ -410,6 +410,7 @@ extern "C" fn wasmbed_engine_step(context: &mut Context<'_>) -> u32 {
     let window = unsafe { &*context.code.cast::<[u8; WINDOW_BYTES]>() };
     let result = match window[0] {
         byte::CallIndirect => call_indirect(context, window),
+        byte::CallReference => call_reference(context, window),
         _ => step_cold(context, window),
     };
     match result {
@@ -444,9 +445,31 @@ fn call_indirect(context: &mut Context<'_>, window: &[u8; WINDOW_BYTES]) -> Resu
         Some(NO_FUNCTION) => return context.leave_with(Trap::UninitializedElement),
         Some(function) => function,
     };
+    call_function(context, function, half(1), half(3))
+}
+
+fn call_reference(context: &mut Context<'_>, window: &[u8; WINDOW_BYTES]) -> Result<(), u32> {
+    let half = |at: usize| {
+        let bytes = window.get(at..).and_then(|tail| tail.first_chunk());
+        bytes.copied().map_or(0, u16::from_le_bytes)
+    };
+    // A reference is one more than the function's number; 0 is null.
+    let function = context.low.checked_sub(1).and_then(|number| u16::try_from(number).ok());
+    match function {
+        Some(function) => call_function(context, function, half(1), half(3)),
+        None => context.leave_with(Trap::UninitializedElement),
+    }
+}
+
+fn call_function(
+    context: &mut Context<'_>,
+    function: u16,
+    type_number: u16,
+    base: u16,
+) -> Result<(), u32> {
     match context.image.function(function) {
-        Some(record) if record.type_number == half(1) => {
-            open_frame(context, record.code_offset as usize, half(3), 5)
+        Some(record) if record.type_number == type_number => {
+            open_frame(context, record.code_offset as usize, base, 5)
         }
         _ => context.leave_with(Trap::IndirectCallType),
     }
