@@ -47,7 +47,6 @@ pub fn summary(image: &[u8]) -> Result<String, ImageError> {
         0 => "none".to_owned(),
         depth => format!("{depth} nested calls, then a trap"),
     };
-    line("  recursion", recursion);
     line("  globals", format!("{} bytes", u32::from(header.global_words) * 4));
     line("  tables", format!("{} bytes", u64::from(header.state_words) * 4));
     let growth = match header.memory_bytes_max - header.memory_bytes {
@@ -56,6 +55,7 @@ pub fn summary(image: &[u8]) -> Result<String, ImageError> {
     };
     line("  memory", format!("{} bytes, {growth}", header.memory_bytes));
     line("page", format!("{} bytes", header.page_bytes()));
+    line("recursion", recursion);
     line("entry", function_name(&image, header.entry));
     line("start", function_name(&image, header.start));
     for index in 0..header.imports {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wasmbed_abi::{Capability, import_by_number};
 use wasmbed_catalog::{Guests, Hardware};
-use wasmbed_compiler::{Options, Origin, PrepareError, Prepared, disassemble, prepare};
+use wasmbed_compiler::{Options, Origin, Prepared, disassemble, prepare};
 use wasmbed_image::{GrantList, Header, Image};
 use wasmbed_runtime::limits::{IMAGE_BYTES_MAX, SMALL_CAPABILITIES, SMALL_GUESTS};
 
