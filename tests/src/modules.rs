@@ -18,6 +18,48 @@ pub const TOO_LARGE: &str = r#"(module (memory (export "memory") 256)
 pub const USES_SIMD: &str = r#"(module (memory (export "memory") 0)
   (func (export "_start") v128.const i32x4 1 2 3 4 drop))"#;
 
+/// Divides by zero in a function that another one calls, beside an import.
+pub const TRAPS_IN_A_CALL: &str = r#"(module
+  (import "wasmbed" "log" (func (param i32 i32)))
+  (memory (export "memory") 0)
+  (func (export "_start") i32.const 0 call $divide drop)
+  (func $divide (param i32) (result i32) i32.const 1 local.get 0 i32.div_s))"#;
+/// Writes its arguments to standard output, each behind the other and ended by `|`, by the calls that
+/// a program for WASI preview 1 makes.
+pub const PRINTS_ARGUMENTS: &str = r#"(module
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $at i32)
+    (drop (call $sizes (i32.const 0) (i32.const 4)))
+    (drop (call $args (i32.const 64) (i32.const 256)))
+    (block $end (loop $next
+      (br_if $end (i32.ge_u (local.get $at) (i32.load (i32.const 4))))
+      (if (i32.eqz (i32.load8_u offset=256 (local.get $at)))
+        (then (i32.store8 offset=256 (local.get $at) (i32.const 124))))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br $next)))
+    (i32.store8 offset=256 (local.get $at) (i32.const 10))
+    (i32.store (i32.const 16) (i32.const 256))
+    (i32.store (i32.const 20) (i32.add (local.get $at) (i32.const 1)))
+    (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 24)))))"#;
+/// Counts its starts in the device's storage, writes the count, and goes on waiting.
+pub const COUNTS_STARTS: &str = r#"(module
+  (import "wasmbed" "kv_get" (func $get (param i32 i32 i32 i32) (result i32)))
+  (import "wasmbed" "kv_set" (func $set (param i32 i32 i32 i32) (result i32)))
+  (import "wasmbed" "log" (func $log (param i32 i32)))
+  (import "wasmbed" "timer_wait_ms" (func $wait (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "nstart 0")
+  (func (export "_start")
+    (drop (call $get (i32.const 0) (i32.const 1) (i32.const 7) (i32.const 1)))
+    (i32.store8 (i32.const 7) (i32.add (i32.load8_u (i32.const 7)) (i32.const 1)))
+    (drop (call $set (i32.const 0) (i32.const 1) (i32.const 7) (i32.const 1)))
+    (call $log (i32.const 1) (i32.const 7))
+    (loop $again (call $wait (i32.const 60000)) (br $again))))"#;
+
 /// A module in its binary form.
 ///
 /// # Panics
@@ -43,6 +85,13 @@ pub fn application(name: &str, module: &[u8], digest: &str, alias: &str) -> Valu
             "capabilities": ["log", "clock", "timer", "telemetry"],
             "image": {"configMap": {"name": name, "key": "module.wasm", "digest": digest}},
             "selector": {"matchLabels": {"wasmbed.github.io/alias": alias}}}}]})
+}
+
+/// The same with capabilities of its own.
+pub fn granted(name: &str, module: &[u8], alias: &str, capabilities: &[&str]) -> Value {
+    let mut objects = application(name, module, &digest(module), alias);
+    objects["items"][1]["spec"]["capabilities"] = json!(capabilities);
+    objects
 }
 
 /// A VirtualDevice of one board.

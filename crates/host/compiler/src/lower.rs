@@ -274,8 +274,11 @@ impl Lowering<'_, '_> {
         let mut at = 0;
         while let Some((operator, offset)) = operators.get(at) {
             let here = self.assembler.here() as u32;
-            if source.last().is_none_or(|(last, _)| *last != here) {
-                source.push((here, *offset as u32));
+            // Code belongs to the operator that made it: those before it that made none, such as
+            // constants, give way.
+            match source.last_mut() {
+                Some((last, wasm)) if *last == here => *wasm = *offset as u32,
+                _ => source.push((here, *offset as u32)),
             }
             at += 1;
             if !self.is_reachable {

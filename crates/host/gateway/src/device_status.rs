@@ -377,7 +377,7 @@ fn message(guest: &Guest) -> Option<String> {
     }
     if let Some(wait) = report.backoff_ms.filter(|_| report.state == GuestState::Failed) {
         let seconds = f64::from(wait) / 1000.0;
-        parts.push(format!("start {} follows after {seconds} s", u64::from(report.restarts) + 1));
+        parts.push(format!("restart {} follows after {seconds} s", u64::from(report.restarts) + 1));
     }
     if let GuestReason::Other(number) = report.reason {
         parts.push(format!("reason number {number}, which this gateway has no name for"));

@@ -199,7 +199,7 @@ fn numbers_of_a_report_become_a_sentence() {
             StateReport { function: Some(7), offset: Some(12), ..base },
             Some("in function 7 at byte 0xc of the image's code (no source map at hand)"),
         ),
-        (StateReport { backoff_ms: Some(4500), ..base }, Some("start 2 follows after 4.5 s")),
+        (StateReport { backoff_ms: Some(4500), ..base }, Some("restart 2 follows after 4.5 s")),
         (
             StateReport { needed_bytes: Some(5), available_bytes: Some(4), ..base },
             Some("needs 5 bytes, 4 are available"),
@@ -271,7 +271,7 @@ fn a_trap_is_placed_in_the_module_and_stays_said_after_the_next_start() {
     };
     assert!(facts.report(trapped, Some(0x1a3), at(10)));
     let app = applications(&facts).remove(0);
-    let sentence = "in function 7 at byte 0x1a3 of the module; start 2 follows after 2 s";
+    let sentence = "in function 7 at byte 0x1a3 of the module; restart 2 follows after 2 s";
     assert_eq!(app.message.as_deref(), Some(sentence));
     assert_eq!((app.fuel, app.memory_bytes), (Some(1_000), Some(4096)));
     assert_eq!(app.next_start_time.map(|time| time.0), Some(at(12)));
