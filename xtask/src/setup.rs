@@ -8,7 +8,7 @@ mod targets;
 
 use anyhow::Result;
 
-pub use compilers::{Compilers, compilers};
+pub use compilers::{Compilers, clang, compilers};
 pub use kubernetes::{obstacle as kubernetes_obstacle, programs as kubernetes_programs};
 pub use targets::{cargo, ensure_target};
 

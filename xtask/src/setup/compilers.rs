@@ -38,15 +38,19 @@ pub fn compilers() -> Result<Compilers> {
     if !is_present(GCC) {
         packages::add(&["gcc-arm-none-eabi"])?;
     }
-    let mut clang = find_clang();
-    if clang.is_none() {
-        match packages::has("clang-19") {
-            true => packages::add(&["clang-19", "lld-19"])?,
-            false => packages::add(&["clang", "lld"])?,
-        }
-        clang = find_clang();
+    Ok(Compilers { clang: clang()?, gcc: GCC })
+}
+
+/// Finds a clang that makes WebAssembly, or installs one.
+pub fn clang() -> Result<&'static str> {
+    if let Some(clang) = find_clang() {
+        return Ok(clang);
     }
-    Ok(Compilers { clang: clang.context("no clang that makes WebAssembly")?, gcc: GCC })
+    match packages::has("clang-19") {
+        true => packages::add(&["clang-19", "lld-19"])?,
+        false => packages::add(&["clang", "lld"])?,
+    }
+    find_clang().context("no clang that makes WebAssembly")
 }
 
 fn is_present(program: &str) -> bool {
