@@ -162,7 +162,17 @@ pub fn run(
         })?;
     }
     let device = &mut device;
-    Run { device, hardware, ready: &ready, options, show, lost: [0; 3], ram_bytes }.go(stop)
+    Run {
+        device,
+        hardware,
+        ready: &ready,
+        options,
+        show,
+        lost: [0; 3],
+        is_stopping: false,
+        ram_bytes,
+    }
+    .go(stop)
 }
 
 fn facts(board: &Board) -> BoardFacts<'static> {
@@ -250,6 +260,7 @@ struct Run<'r, 'd> {
     options: &'r LocalOptions,
     show: &'r mut dyn FnMut(&Event),
     lost: [u32; 3],
+    is_stopping: bool,
     /// What each guest took when it was last seen in memory.
     ram_bytes: Vec<Option<u32>>,
 }
@@ -269,6 +280,7 @@ impl Run<'_, '_> {
             let is_over = self.options.run_for.is_some_and(|run_for| as_ms(run_for) <= now_ms);
             if (stop.load(Ordering::Relaxed) || is_over) && stopped_at_ms.is_none() {
                 stopped_at_ms = Some(now_ms);
+                self.is_stopping = true;
                 for guest in self.ready {
                     self.device.stop_local(guest.app, &mut self.hardware);
                 }
@@ -328,11 +340,16 @@ impl Run<'_, '_> {
                 Action::Uart { index, bytes } => Event::Uart { index, bytes },
             });
         }
-        while let Some(event) = device.take_local(|said| event(ready, said)) {
-            show(&event);
+        let mut said = Vec::new();
+        while let Some(one) = device.take_local(|said| event(ready, said)) {
+            said.push(one);
         }
+        // They come by kind; authors want them by time.
+        said.sort_by_key(|(uptime_ms, _)| *uptime_ms);
+        said.iter().for_each(|(_, event)| show(event));
         let dropped = device.local_dropped();
-        if dropped != self.lost {
+        // What waits for a guest when it is stopped is lost by its end, which is no news.
+        if dropped != self.lost && !self.is_stopping {
             let [lines, samples, messages] = dropped;
             self.lost = dropped;
             (self.show)(&Event::Lost { lines, samples, messages });
@@ -392,21 +409,21 @@ fn as_ms(time: Duration) -> u64 {
     time.as_millis() as u64
 }
 
-fn event(ready: &[Ready], said: Local<'_>) -> Event {
+/// When and what.
+fn event(ready: &[Ready], said: Local<'_>) -> (u64, Event) {
     let number = |app| ready.iter().position(|guest| guest.app == app).unwrap_or(0);
     match said {
-        Local::Log { app, text, .. } => {
+        Local::Log { app, uptime_ms, text } => {
             let text = String::from_utf8_lossy(text).into_owned();
-            Event::Log { guest: number(app), text }
+            (uptime_ms, Event::Log { guest: number(app), text })
         }
-        Local::Telemetry { app, topic, value, .. } => {
-            Event::Telemetry { guest: number(app), topic: topic.to_owned(), value }
+        Local::Telemetry { app, uptime_ms, topic, value } => {
+            (uptime_ms, Event::Telemetry { guest: number(app), topic: topic.to_owned(), value })
         }
-        Local::Message { app, topic, payload, .. } => Event::Message {
-            guest: number(app),
-            topic: topic.to_owned(),
-            payload: payload.to_vec(),
-        },
+        Local::Message { app, uptime_ms, topic, payload } => {
+            let (topic, payload) = (topic.to_owned(), payload.to_vec());
+            (uptime_ms, Event::Message { guest: number(app), topic, payload })
+        }
     }
 }
 

@@ -36,7 +36,8 @@ impl Names {
         if let Some(entry) = self.list.get_mut(index)
             && (entry.is_none() || is_better)
         {
-            *entry = Some(name.to_owned());
+            // Rust's names say which function without the hash at their end.
+            *entry = Some(format!("{:#}", rustc_demangle::demangle(name)));
         }
     }
 

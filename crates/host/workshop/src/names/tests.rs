@@ -6,12 +6,12 @@ fn a_function_is_called_as_the_module_calls_it() {
     let module = wat::parse_str(
         r#"(module
             (import "wasmbed" "log" (func $log (param i32 i32)))
-            (func $blink)
-            (func (export "run") call $blink)
+            (func $_RNvCs1234_7mycrate3foo)
+            (func (export "run") call $_RNvCs1234_7mycrate3foo)
             (func))"#,
     )
     .unwrap();
-    let expected = [Some("wasmbed.log"), Some("blink"), Some("run")];
+    let expected = [Some("wasmbed.log"), Some("mycrate::foo"), Some("run")];
     let found = of_functions(&module);
     assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
 }
