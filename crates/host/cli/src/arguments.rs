@@ -331,9 +331,9 @@ pub struct Run {
     /// WebAssembly operators after which a guest traps.
     #[arg(long, value_name = "OPERATORS")]
     pub fuel: Option<u64>,
-    /// How often a circle of calls may go round; 0 refuses modules with one.
-    #[arg(long, default_value_t = 0, value_name = "ROUNDS")]
-    pub recursion_depth: u32,
+    /// How often a circle of calls may go round before it traps; else as often as 4 KB of stack allow.
+    #[arg(long, value_name = "ROUNDS")]
+    pub recursion_depth: Option<u32>,
     /// Argument of the guests; may be given more than once.
     #[arg(long = "arg", value_name = "TEXT")]
     pub args: Vec<String>,
@@ -373,7 +373,7 @@ pub enum ImageCommand {
         /// Show the code too, with the module's function names and offsets.
         #[arg(short, long)]
         disassemble: bool,
-        /// How often a circle of calls may go round; 0 refuses modules with one.
+        /// How often a circle of calls may go round before it traps; 0: as often as 4 KB of stack allow.
         #[arg(long, default_value_t = 0, value_name = "ROUNDS")]
         recursion_depth: u32,
         /// Form of the output: json.

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use wasmbed_workshop::{ApplicationFile, BuildOptions, Explanation, Project, explain, stamp};
+use wasmbed_workshop::{
+    ApplicationFile, BuildOptions, Explanation, GuestLimits, Project, explain, stamp,
+};
 
 use crate::arguments::Build;
 use crate::output::{out, outln};
@@ -18,13 +20,14 @@ pub fn run(build: &Build) -> Result<ExitCode> {
     };
     let built = wasmbed_workshop::build(&project, &options)?;
     outln!("{}", shown(&built.path));
-    let mut explained = explain(&built.path, &built.module, 0)?;
     let manifest = project.application_path();
     if !manifest.is_file() {
+        let explained = explain(&built.path, &built.module, &GuestLimits::default())?;
         out!("{}", explained.summary());
         return Ok(ExitCode::SUCCESS);
     }
     let application = ApplicationFile::read(&manifest)?;
+    let mut explained = explain(&built.path, &built.module, &application.limits)?;
     explained.grant(&application.capabilities)?;
     out!("{}", explained.summary());
     if stamp(&manifest, &built.module)? {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use wasmbed_workshop::{Explanation, explain, read};
+use wasmbed_workshop::{Explanation, GuestLimits, explain, read};
 
 use crate::arguments::{Image, ImageCommand};
 use crate::output::{out, outln};
@@ -23,7 +23,8 @@ fn inspect(
     recursion_depth: u32,
     output: Option<&str>,
 ) -> Result<()> {
-    let explained = explain(file, &read(file)?, recursion_depth)?;
+    let limits = GuestLimits { recursion_depth, ..GuestLimits::default() };
+    let explained = explain(file, &read(file)?, &limits)?;
     match output {
         None => {
             out!("{}", explained.text());

@@ -62,10 +62,11 @@ pub async fn run(run: &Run) -> Result<ExitCode> {
 fn guests(run: &Run) -> Result<Vec<LocalGuest>> {
     let here = [std::path::PathBuf::from(".")];
     let paths = if run.guests.is_empty() { &here[..] } else { &run.guests };
-    paths.iter().map(|path| guest(path, &run.grants)).collect()
+    paths.iter().map(|path| guest(path, run)).collect()
 }
 
-fn guest(path: &Path, grants: &[String]) -> Result<LocalGuest> {
+/// A guest with what its manifest says, unless the command line says something else.
+fn guest(path: &Path, run: &Run) -> Result<LocalGuest> {
     let (name, module, manifest) = if path.is_dir() {
         let project = Project::open(path)?;
         let built = build(&project, &BuildOptions::default())?;
@@ -74,12 +75,19 @@ fn guest(path: &Path, grants: &[String]) -> Result<LocalGuest> {
         let name = path.file_stem().context("a module needs a name")?.to_string_lossy();
         (name.into_owned(), read(path)?, path.with_file_name("app.yaml"))
     };
-    let mut grants = grants.to_vec();
-    if grants.is_empty() && manifest.is_file() {
-        grants = ApplicationFile::read(&manifest)?.capabilities;
-        eprintln!("{name}: granted by {}: {}", manifest.display(), grants.join(", "));
+    let mut application = ApplicationFile::default();
+    if run.grants.is_empty() && manifest.is_file() {
+        application = ApplicationFile::read(&manifest)?;
+        let grants = application.capabilities.join(", ");
+        eprintln!("{name}: granted by {}: {grants}", manifest.display());
     }
-    Ok(LocalGuest { name, module, grants })
+    let ApplicationFile { mut capabilities, mut limits, mut args, mut env, .. } = application;
+    capabilities.extend(run.grants.iter().cloned());
+    limits.fuel = run.fuel.or(limits.fuel);
+    limits.recursion_depth = run.recursion_depth.unwrap_or(limits.recursion_depth);
+    args.extend(run.args.iter().cloned());
+    env.extend(run.env.iter().cloned());
+    Ok(LocalGuest { name, module, grants: capabilities, limits, args, env })
 }
 
 fn options(run: &Run) -> Result<LocalOptions> {
@@ -104,10 +112,6 @@ fn options(run: &Run) -> Result<LocalOptions> {
         run.sensors.iter().map(|text| Sensor::parse(text)).collect();
     Ok(LocalOptions {
         board,
-        fuel: run.fuel,
-        recursion_depth: run.recursion_depth,
-        args: run.args.clone(),
-        env: run.env.clone(),
         run_for: run_for.transpose()?,
         flash: run.flash.clone(),
         sensors: sensors?,

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use wasmbed_abi::{Capability, import_by_number};
 use wasmbed_catalog::{Guests, Hardware};
-use wasmbed_compiler::{Options, Origin, Prepared, disassemble, prepare};
+use wasmbed_compiler::{Origin, Prepared, disassemble, prepare};
 use wasmbed_image::{GrantList, Header, Image};
 use wasmbed_runtime::limits::{IMAGE_BYTES_MAX, SMALL_CAPABILITIES, SMALL_GUESTS};
 
 use crate::error::WorkshopError;
 use crate::limits::FILE_BYTES_MAX;
+use crate::manifest::GuestLimits;
 use crate::names;
 
 #[cfg(test)]
@@ -61,10 +62,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>, WorkshopError> {
 pub fn explain(
     path: &Path,
     bytes: &[u8],
-    recursion_depth: u32,
+    limits: &GuestLimits,
 ) -> Result<Explanation, WorkshopError> {
     if bytes.starts_with(b"\0asm") {
-        return explain_module(bytes, recursion_depth);
+        return explain_module(bytes, limits);
     }
     if bytes.starts_with(b"WBIM") {
         return explain_image(bytes);
@@ -72,10 +73,9 @@ pub fn explain(
     Err(WorkshopError::Unknown { path: path.to_owned() })
 }
 
-fn explain_module(module: &[u8], recursion_depth: u32) -> Result<Explanation, WorkshopError> {
+fn explain_module(module: &[u8], limits: &GuestLimits) -> Result<Explanation, WorkshopError> {
     let names = names::of_functions(module);
-    let options = Options { recursion_depth, ..Options::default() };
-    let prepared = prepare(module, &options)?;
+    let prepared = prepare(module, &limits.options())?;
     let mut explanation = explain_image(&prepared.image)?;
     let mut text = format!("{:<16}{} bytes of WebAssembly\n", "module", module.len());
     text += &explanation.text;

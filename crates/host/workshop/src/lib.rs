@@ -17,6 +17,6 @@ pub use build::{BuildOptions, Built, build};
 pub use error::WorkshopError;
 pub use explain::{BoardFit, Explanation, explain, read};
 pub use local::{Ending, Event, Input, LocalGuest, LocalOptions, Sensor, What, duration, run};
-pub use manifest::{ApplicationFile, stamp};
+pub use manifest::{ApplicationFile, GuestLimits, stamp};
 pub use project::{Language, Project};
 pub use template::{Template, create};

@@ -20,6 +20,7 @@ use wasmbed_runtime::{BoardFacts, Device, Local, Memory, ResetReason, limits as 
 use wasmbed_wire::{AppId, CommandOutcome, Digest, GuestReason, GuestState, StateReport};
 
 use crate::error::WorkshopError;
+use crate::manifest::GuestLimits;
 use crate::names;
 use hardware::{Action, Hardware, LocalFlash};
 use input::PRESS;
@@ -51,6 +52,12 @@ pub struct LocalGuest {
     pub module: Vec<u8>,
     /// What it may do, as an Application would grant it.
     pub grants: Vec<String>,
+    /// Its limits.
+    pub limits: GuestLimits,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its environment, as NAME=VALUE.
+    pub env: Vec<String>,
 }
 
 /// How guests are run.
@@ -58,14 +65,6 @@ pub struct LocalGuest {
 pub struct LocalOptions {
     /// The board whose RAM and pins there are.
     pub board: &'static Board,
-    /// Limit of fuel of each guest.
-    pub fuel: Option<u64>,
-    /// How often a circle of calls may go round.
-    pub recursion_depth: u32,
-    /// Arguments of each guest.
-    pub args: Vec<String>,
-    /// Environment of each guest, as NAME=VALUE.
-    pub env: Vec<String>,
     /// When the run is over, whatever guests do.
     pub run_for: Option<Duration>,
     /// File that keeps what guests store.
@@ -138,7 +137,7 @@ pub fn run(
     stop: &AtomicBool,
     show: &mut dyn FnMut(&Event),
 ) -> Result<Vec<Ending>, WorkshopError> {
-    let ready: Result<Vec<Ready>, _> = guests.iter().map(|guest| make(guest, options)).collect();
+    let ready: Result<Vec<Ready>, _> = guests.iter().map(make).collect();
     let ready = ready?;
     let mut hardware = hardware(options)?;
     let ram_bytes = vec![None; ready.len()];
@@ -195,23 +194,19 @@ fn hardware(options: &LocalOptions) -> Result<Hardware, WorkshopError> {
 }
 
 /// Prepares a guest under what it was granted, and says so in a manifest.
-fn make(guest: &LocalGuest, options: &LocalOptions) -> Result<Ready, WorkshopError> {
+fn make(guest: &LocalGuest) -> Result<Ready, WorkshopError> {
     let granted = GrantList::parse(guest.grants.iter().map(String::as_str))
         .map_err(|error| WorkshopError::Grant(error.to_string()))?;
     let grants = granted.grants();
     let allowed = Capability::ALL.into_iter().filter(|capability| grants.has(*capability));
-    let settings = Options {
-        recursion_depth: options.recursion_depth,
-        granted: Some(allowed.collect()),
-        ..Options::default()
-    };
+    let settings = Options { granted: Some(allowed.collect()), ..guest.limits.options() };
     let names = names::of_functions(&guest.module);
     let prepared =
         prepare(&guest.module, &settings).map_err(|error| missing_grants(error, &guest.module))?;
     let digest = Sha256::digest(guest.name.as_bytes());
     let mut app_uid = [0; 16];
     app_uid.iter_mut().zip(digest).for_each(|(target, byte)| *target = byte);
-    let (args, environ) = (ended(&options.args), ended(&options.env));
+    let (args, environ) = (ended(&guest.args), ended(&guest.env));
     let manifest = Manifest {
         namespace: "local",
         app_name: &guest.name,
@@ -225,7 +220,7 @@ fn make(guest: &LocalGuest, options: &LocalOptions) -> Result<Ready, WorkshopErr
         limits: Limits {
             memory_bytes: prepared.needs.memory_bytes_max,
             stack_bytes: prepared.needs.stack_bytes,
-            fuel: options.fuel,
+            fuel: guest.limits.fuel,
         },
         restart_policy: RestartPolicy::Never,
         priority: 0,

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use wasmbed_compiler::Options;
 
 use crate::error::WorkshopError;
 use crate::limits::MANIFEST_MODULE_BYTES_MAX;
@@ -16,6 +17,31 @@ mod tests;
 /// Ends the lines of a manifest whose value a build writes.
 const MARK: &str = "# set by `wasmbed build`";
 
+/// Bounds of a guest beyond those of its device, as in an Application.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct GuestLimits {
+    /// WebAssembly operators between a start and the trap that ends the guest.
+    pub fuel: Option<u64>,
+    /// How often a circle of calls may go round; 0 leaves it to the stack.
+    pub recursion_depth: u32,
+    /// Bytes of stack that a circle of calls may fill.
+    pub stack_bytes: Option<u32>,
+    /// Bytes of memory that the guest may grow to.
+    pub memory_bytes: Option<u32>,
+}
+
+impl GuestLimits {
+    /// What the compiler is told.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            recursion_depth: self.recursion_depth,
+            stack_bytes_max: self.stack_bytes,
+            memory_bytes_max: self.memory_bytes,
+            ..Options::default()
+        }
+    }
+}
+
 /// What an Application's manifest says about running its guest.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ApplicationFile {
@@ -23,8 +49,12 @@ pub struct ApplicationFile {
     pub name: String,
     /// What it grants.
     pub capabilities: Vec<String>,
-    /// Limit of fuel between two starts.
-    pub fuel: Option<u64>,
+    /// Its limits.
+    pub limits: GuestLimits,
+    /// Arguments of the guest.
+    pub args: Vec<String>,
+    /// Environment of the guest, as NAME=VALUE.
+    pub env: Vec<String>,
 }
 
 impl ApplicationFile {
@@ -42,13 +72,29 @@ impl ApplicationFile {
             return Err(wrong("there is no Application in it".to_owned()));
         };
         let spec = &application["spec"];
-        let granted = spec["capabilities"].as_array().cloned().unwrap_or_default();
+        let (limits, config) = (&spec["limits"], &spec["config"]);
+        let bytes = |value: &Value| value.as_u64().and_then(|bytes| u32::try_from(bytes).ok());
+        let env = config["env"].as_object().into_iter().flatten();
         Ok(ApplicationFile {
             name: application["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-            capabilities: granted.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            fuel: spec["limits"]["fuel"].as_u64(),
+            capabilities: strings(&spec["capabilities"]),
+            limits: GuestLimits {
+                fuel: limits["fuel"].as_u64(),
+                recursion_depth: bytes(&limits["recursionDepth"]).unwrap_or(0),
+                stack_bytes: bytes(&limits["stackBytes"]),
+                memory_bytes: bytes(&limits["memoryBytes"]),
+            },
+            args: strings(&config["args"]),
+            env: env
+                .filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
+                .collect(),
         })
     }
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    let items = list.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Writes the module and its digest into the marked lines of a manifest, and nowhere else. Answers

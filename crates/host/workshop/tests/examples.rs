@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use wasmbed_wire::{GuestReason, GuestState};
 use wasmbed_workshop::{
-    ApplicationFile, BuildOptions, Ending, Event, Input, Language, LocalGuest, LocalOptions,
-    Project, Sensor, Template, WorkshopError, build, create, explain, run,
+    ApplicationFile, BuildOptions, Ending, Event, GuestLimits, Input, Language, LocalGuest,
+    LocalOptions, Project, Sensor, Template, WorkshopError, build, create, explain, run,
 };
-
-/// How often circles of calls go round: the standard library has some.
-const RECURSION_DEPTH: u32 = 4;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
@@ -40,24 +37,33 @@ fn built(folder: &Path, grants: &[&str]) -> LocalGuest {
     let project = Project::open(folder).unwrap();
     let module = try_build(&project, false).unwrap_or_else(|error| panic!("{error}"));
     let grants = grants.iter().map(|grant| (*grant).to_owned()).collect();
-    LocalGuest { name: project.name, module, grants }
+    LocalGuest { grants, ..plain_guest(&project.name, module) }
+}
+
+/// A guest that may do nothing, without limits.
+fn plain_guest(name: &str, module: Vec<u8>) -> LocalGuest {
+    LocalGuest {
+        name: name.to_owned(),
+        module,
+        grants: Vec::new(),
+        limits: GuestLimits::default(),
+        args: Vec::new(),
+        env: Vec::new(),
+    }
 }
 
 /// An example with what its manifest grants.
 fn example(name: &str) -> LocalGuest {
     let manifest = root().join("examples/manifests").join(format!("guest-{name}.yaml"));
-    let granted = ApplicationFile::read(&manifest).unwrap().capabilities;
-    let grants: Vec<&str> = granted.iter().map(String::as_str).collect();
-    built(&root().join("examples/guests").join(name), &grants)
+    let application = ApplicationFile::read(&manifest).unwrap();
+    let ApplicationFile { capabilities: grants, limits, args, env, .. } = application;
+    let built = built(&root().join("examples/guests").join(name), &[]);
+    LocalGuest { grants, limits, args, env, ..built }
 }
 
 fn options(board: &str) -> LocalOptions {
     LocalOptions {
         board: wasmbed_catalog::board(board).unwrap(),
-        fuel: None,
-        recursion_depth: RECURSION_DEPTH,
-        args: Vec::new(),
-        env: Vec::new(),
         run_for: None,
         flash: None,
         sensors: Vec::new(),
@@ -96,7 +102,7 @@ fn has_finished(ending: &Ending) -> bool {
 /// What a guest takes, for the record of a test run, and as the device says it.
 fn figure(guest: &LocalGuest) -> u64 {
     let path = PathBuf::from(&guest.name);
-    let mut explained = explain(&path, &guest.module, RECURSION_DEPTH).unwrap();
+    let mut explained = explain(&path, &guest.module, &guest.limits).unwrap();
     explained.grant(&guest.grants).unwrap();
     let fits = explained.fits();
     let boards = fits.iter().filter(|fit| fit.fits()).count();
@@ -232,8 +238,7 @@ fn boots_in_c_counts_over_runs() {
 fn plain_is_an_ordinary_program() {
     let plain = example("plain");
     figure(&plain);
-    let options = LocalOptions { args: vec!["board".to_owned()], ..options("mps2-an385") };
-    let (events, endings) = run_until(&[plain], &options, |_| false);
+    let (events, endings) = run_until(&[plain], &options("mps2-an385"), |_| false);
     assert_eq!(logs(&events, 0), ["hello, board", "hello, board!", "hello, board!!"]);
     assert!(has_finished(&endings[0]), "{endings:?}");
 }
@@ -279,7 +284,7 @@ fn a_trap_is_told_by_the_names_of_the_module() {
             (func (export "run") (call $store (i32.const 0x7fffffff))))"#,
     )
     .unwrap();
-    let guest = LocalGuest { name: "wild".to_owned(), module, grants: Vec::new() };
+    let guest = plain_guest("wild", module);
     let (_, endings) = run_until(&[guest], &options("mps2-an385"), |_| false);
     assert_eq!(endings[0].state, GuestState::Failed);
     assert_eq!(endings[0].reason, GuestReason::TrapMemoryOutOfBounds);
@@ -292,9 +297,9 @@ fn a_trap_is_told_by_the_names_of_the_module() {
 fn limits_and_inputs_reach_the_guest() {
     let module = |text: &str| wat::parse_str(text).unwrap();
     let spin = module(r#"(module (func (export "run") (loop $again (br $again))))"#);
-    let guest = LocalGuest { name: "spin".to_owned(), module: spin, grants: Vec::new() };
-    let limited = LocalOptions { fuel: Some(1_000), ..options("mps2-an385") };
-    let (_, endings) = run_until(&[guest], &limited, |_| false);
+    let limits = GuestLimits { fuel: Some(1_000), ..GuestLimits::default() };
+    let guest = LocalGuest { limits, ..plain_guest("spin", spin) };
+    let (_, endings) = run_until(&[guest], &options("mps2-an385"), |_| false);
     assert_eq!(endings[0].reason, GuestReason::TrapFuelExhausted);
     assert!(endings[0].fuel <= 1_000, "{endings:?}");
 
@@ -304,7 +309,7 @@ fn limits_and_inputs_reach_the_guest() {
         (func (export "run")
             (drop (call $set (call $wait (i32.const 3) (i32.const 5000)) (i32.const 1)))))"#;
     let grants = vec!["button".to_owned(), "led".to_owned()];
-    let guest = LocalGuest { name: "press".to_owned(), module: module(text), grants };
+    let guest = LocalGuest { grants, ..plain_guest("press", module(text)) };
     let pressed = LocalOptions {
         inputs: vec![Input::parse_press("0@50ms").unwrap()],
         ..options("mps2-an385")

@@ -17,7 +17,7 @@ const PATH: &str = "blink.wasm";
 #[test]
 fn a_module_is_explained_with_its_own_names() {
     let module = module(BLINK);
-    let explained = explain(Path::new(PATH), &module, 0).unwrap();
+    let explained = explain(Path::new(PATH), &module, &GuestLimits::default()).unwrap();
     assert_eq!(explained.capabilities, ["log", "timer"]);
     let text = explained.text();
     let bytes = module.len();
@@ -41,15 +41,18 @@ fn a_module_is_explained_with_its_own_names() {
 #[test]
 fn the_bound_of_a_recursion_is_told() {
     let module = module(r#"(module (func $round (export "run") call $round))"#);
-    let text = |depth| explain(Path::new(PATH), &module, depth).unwrap().text().to_owned();
+    let text = |recursion_depth| {
+        let limits = GuestLimits { recursion_depth, ..GuestLimits::default() };
+        explain(Path::new(PATH), &module, &limits).unwrap().text()
+    };
     assert!(text(7).contains("recursion       7 nested calls, then a trap\n"));
     assert!(!text(0).contains("recursion       none\n"));
 }
 
 #[test]
 fn an_image_is_explained_without_names() {
-    let image = explain(Path::new(PATH), &module(BLINK), 0).unwrap().image;
-    let explained = explain(Path::new("blink.image"), &image, 0).unwrap();
+    let image = explain(Path::new(PATH), &module(BLINK), &GuestLimits::default()).unwrap().image;
+    let explained = explain(Path::new("blink.image"), &image, &GuestLimits::default()).unwrap();
     assert_eq!(explained.capabilities, ["log", "timer"]);
     assert!(!explained.text().contains("WebAssembly"));
     assert!(explained.disassembly().unwrap().contains("function 2: "));
@@ -59,14 +62,15 @@ fn an_image_is_explained_without_names() {
 #[test]
 fn what_does_not_fit_is_said_with_the_numbers() {
     let large = module(r#"(module (memory 256) (func (export "run")))"#);
-    let text = explain(Path::new(PATH), &large, 0).unwrap().fit_text();
+    let text = explain(Path::new(PATH), &large, &GuestLimits::default()).unwrap().fit_text();
     assert!(text.contains("does not fit: 16777"), "{text}");
 }
 
 #[test]
 fn what_cannot_be_explained_is_refused_by_name() {
     let check = |bytes: &[u8], expected: &str| {
-        let error = explain(Path::new(PATH), bytes, 0).unwrap_err().to_string();
+        let error =
+            explain(Path::new(PATH), bytes, &GuestLimits::default()).unwrap_err().to_string();
         assert!(error.contains(expected), "{expected:?} is not in {error:?}");
     };
     check(b"\x7fELF", "neither a WebAssembly module");

@@ -15,7 +15,8 @@ spec:
       digest: sha256:00 # set by `wasmbed build`
   # digest: of something else
   capabilities: [\"led:0\", log]
-  limits: {fuel: 1000}
+  limits: {fuel: 1000, stackBytes: 64}
+  config: {args: [a], env: {B: c}}
 ";
 
 #[test]
@@ -47,7 +48,9 @@ fn an_application_says_what_it_grants() {
     let expected = ApplicationFile {
         name: "blinky".to_owned(),
         capabilities: vec!["led:0".to_owned(), "log".to_owned()],
-        fuel: Some(1000),
+        limits: GuestLimits { fuel: Some(1000), stack_bytes: Some(64), ..GuestLimits::default() },
+        args: vec!["a".to_owned()],
+        env: vec!["B=c".to_owned()],
     };
     assert_eq!(ApplicationFile::read(&path).unwrap(), expected);
     std::fs::write(&path, "kind: ConfigMap\n").unwrap();
