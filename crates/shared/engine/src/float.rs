@@ -75,7 +75,9 @@ macro_rules! width {
         }
 
         $(
-            #[inline(never)]
+            // The assembly core calls a function around it; the executor in Rust wants none inside.
+            #[cfg_attr(thumb_core, inline(always))]
+            #[cfg_attr(not(thumb_core), inline(never))]
             pub(crate) fn $operation(a: $bits, b: $bits) -> $bits {
                 $canonical($float::from_bits(a) $symbol $float::from_bits(b))
             }

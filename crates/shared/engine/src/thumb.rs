@@ -3,6 +3,8 @@
 //! Leaves out the templates (`thumb/templates.s`), and every row without one: `step` does those in
 //! Rust, one at a time. Why it is safe stands below, where the assembly is included.
 #![expect(unsafe_code, reason = "the innermost loop is assembly")]
+mod direct;
+
 use crate::cold::cold;
 use crate::execute::{Exit, Registers};
 use crate::limits::{RECORD_BYTES, WINDOW_BYTES};
@@ -90,8 +92,8 @@ unsafe extern "C" {
     static wasmbed_engine_core_end: [u8; 0];
 }
 
-/// Hands `$then` on if the core has a template for a kind of row, otherwise `$else`. Rows that charge
-/// fuel are in a list of their own: they have two handlers.
+/// Hands on the first text if the core has a template for a kind of row, otherwise the third. Rows
+/// that charge fuel and have two handlers, and on the second page those that are called, the second.
 macro_rules! template {
     (($kind:ident $f:ident) $plain:tt $metered:tt $else:tt) => {
         template!(@ $kind $f $plain $metered $else)
@@ -213,6 +215,13 @@ macro_rules! template {
     (@ compare64 ge_s64 $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ compare64 ge_u64 $p:tt $m:tt $e:tt) => { template!(# $p) };
     (@ own eqz64 $p:tt $m:tt $e:tt) => { template!(# $p) };
+    // All others of these kinds are functions that the core calls.
+    (@ binary32 $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
+    (@ unary32 $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
+    (@ binary64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
+    (@ unary64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
+    (@ compare64 $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
+    (@ narrow $f:ident $p:tt $m:tt $e:tt) => { template!(# $m) };
     (@ $kind:ident $f:ident $p:tt $m:tt $e:tt) => { template!(# $e) };
     (# { $($token:tt)* }) => { $($token)* };
 }
@@ -240,11 +249,23 @@ macro_rules! line {
 // - Addresses of linear memory are compared with its size before each access: below `memory_bound`
 //   the bound covers any 8-bit offset, all others take the exact check, which computes no sum that
 //   may exceed 32 bits.
-// - It writes to the arena, to its own native stack of ten words, and to the context. Registers that
+// - It writes to the arena, to its own native stack of twelve words, and to the context. Registers that
 //   the procedure call standard keeps are saved on entry and restored on the way out.
 // - An interrupt changes nothing but `TABLE` and, in the range between `wasmbed_engine_core_begin`
 //   and `wasmbed_engine_core_end`, r12, which holds a table of the same handlers or is about to be
 //   loaded from `TABLE`.
+#[cfg(thumb_unit)]
+macro_rules! unit {
+    () => {
+        include_str!("thumb/unit.s")
+    };
+}
+#[cfg(not(thumb_unit))]
+macro_rules! unit {
+    () => {
+        ""
+    };
+}
 macro_rules! hot_rows {
     ($($rows:tt)*) => { for_each_cold_opcode!(assemble { $($rows)* }); };
 }
@@ -254,6 +275,7 @@ macro_rules! assemble {
         $(($cold:ident $cold_operands:tt ($cold_kind:ident $cold_f:ident)))*
     ) => {
         global_asm!(
+            unit!(),
             include_str!("thumb/templates.s"),
             include_str!("thumb/forms.s"),
             $(template!(
@@ -262,8 +284,12 @@ macro_rules! assemble {
                 { line!("metered_row" $opcode $kind $f) }
                 { "" }
             ),)*
+            include_str!("thumb/direct.s"),
             $(template!(
-                ($cold_kind $cold_f) { line!("cold_row" $cold $cold_kind $cold_f) } {""} {""}
+                ($cold_kind $cold_f)
+                { line!("cold_row" $cold $cold_kind $cold_f) }
+                { line!("direct_row" $cold $cold_kind $cold_f) }
+                { "" }
             ),)*
             include_str!("thumb/tables.s"),
             ".global wasmbed_engine_plain",
@@ -288,7 +314,9 @@ macro_rules! assemble {
             "wasmbed_engine_cold:",
             $(template!(
                 ($cold_kind $cold_f)
-                { concat!("cold_entry cold_", stringify!($cold)) } {""} { "cold_entry cold_step" }
+                { concat!("cold_entry cold_", stringify!($cold)) }
+                { concat!("cold_entry cold_", stringify!($cold)) }
+                { "cold_entry cold_step" }
             ),)*
             // Verified code has no other, so there is nothing behind the last row.
             ".text",

@@ -1022,6 +1022,10 @@
     .thumb_func
 wasmbed_engine_enter:
     push    {r0, r4-r11, lr}
+    .ifdef has_unit
+    mov     r1, #FPSCR_DEFAULT_NAN
+    vmsr    fpscr, r1
+    .endif
     add     r1, r0, #CONTEXT_CONSTANT
     ldmia   r1, {r7, r9, r10}
     ldr     r1, .Ltable_address
