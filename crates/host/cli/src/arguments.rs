@@ -291,7 +291,7 @@ pub struct New {
 pub enum Template {
     /// Rust without the standard library: the smallest guests, for every board.
     Rust,
-    /// An ordinary Rust program with `fn main`, for boards with 128 KB of RAM or more.
+    /// An ordinary Rust program with `fn main`, for boards with 128 KB of RAM for guests.
     RustStd,
     /// C without a library, for every board.
     C,
