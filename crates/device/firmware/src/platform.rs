@@ -59,7 +59,8 @@ impl Platform for Board {
     const HAS_WASI: bool = limits::IS_LARGE;
 
     /// What does not fit the flash of a small board is left out, and images that need it are refused.
-    const CAPABILITIES: u32 = if limits::IS_LARGE { u32::MAX } else { wasmbed_runtime::limits::SMALL_CAPABILITIES };
+    const CAPABILITIES: u32 =
+        if limits::IS_LARGE { u32::MAX } else { wasmbed_runtime::limits::SMALL_CAPABILITIES };
 
     fn flash(&mut self) -> &mut Self::Flash {
         &mut self.flash

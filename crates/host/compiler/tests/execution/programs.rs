@@ -102,6 +102,119 @@ pub const PROGRAMS: &[(&str, &str)] = &[
                 (local.get $sum)))"#,
     ),
     (
+        "floats",
+        r#"(module (memory 1)
+            (func $round (param f64) (result f64)
+                (f64.add (f64.floor (local.get 0)) (f64.nearest (f64.div (local.get 0) (f64.const 3)))))
+            (func (export "main") (result i64) (local $i i32) (local $x f32) (local $y f64)
+                (local.set $y (f64.const 0.1))
+                (loop $again
+                    (local.set $x (f32.sub (f32.mul (f32.add (local.get $x) (f32.const 1.25))
+                        (f32.const 0.75)) (f32.demote_f64 (local.get $y))))
+                    (if (f32.lt (local.get $x) (f32.const -2))
+                        (then (local.set $x (f32.neg (f32.sqrt (f32.abs (local.get $x)))))))
+                    (local.set $y (f64.add (call $round (f64.mul (local.get $y) (f64.const -1.37)))
+                        (f64.promote_f32 (f32.max (local.get $x) (f32.convert_i32_u (local.get $i))))))
+                    (if (f64.gt (local.get $y) (f64.const 1e6))
+                        (then (local.set $y (f64.sqrt (local.get $y)))))
+                    (f64.store (i32.shl (local.get $i) (i32.const 3)) (local.get $y))
+                    (f32.store (i32.shl (local.get $i) (i32.const 2)) (local.get $x))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const 200))))
+                (i64.add (i64.trunc_sat_f64_s (f64.mul (local.get $y) (f64.const 1e6)))
+                    (i64.add (i64.load (i32.const 796)) (i64.extend_i32_s
+                        (i32.trunc_f32_s (local.get $x)))))))"#,
+    ),
+    (
+        "several results",
+        r#"(module
+            (func $swap (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+            (func $three (param i32) (result i32 i64 f32)
+                (if (i32.and (local.get 0) (i32.const 1))
+                    (then (return (local.get 0) (i64.const 5) (f32.const 1.5))))
+                (i32.const 9) (i64.extend_i32_u (local.get 0)) (f32.const -2))
+            (func (export "main") (result i64) (local $i i32) (local $sum i64)
+                (i32.const 7) (i64.const 40)
+                (loop $again (param i32 i64) (result i32 i64)
+                    (call $swap)
+                    (block $out (param i64 i32) (result i64 i32)
+                        (i32.add (i32.const 3))
+                        (br_if $out (i32.and (local.get $i) (i32.const 2)))
+                        (if (param i64 i32) (result i64 i32) (i32.and (local.get $i) (i32.const 4))
+                            (then (call $back) (call $swap))
+                            (else (br_table $out 0 $out (local.get $i)))))
+                    (call $back)
+                    (local.set $sum (i64.add (local.get $sum)))
+                    (local.get $sum)
+                    (call $three (local.get $i))
+                    (drop)
+                    (local.set $sum (i64.add (local.get $sum)))
+                    (drop)
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const 60))))
+                (local.set $sum (i64.add (local.get $sum)))
+                (i64.add (i64.extend_i32_u) (local.get $sum)))
+            (func $back (param i64 i32) (result i32 i64) (local.get 1) (local.get 0)))"#,
+    ),
+    (
+        "tables",
+        r#"(module
+            (type $number (func (result i32)))
+            (table $t 10 1500 funcref)
+            (table $u 4 externref)
+            (elem (table $t) (i32.const 2) func $one $two)
+            (elem $passive func $two $three $one $three)
+            (elem declare func $one)
+            (func $one (result i32) (i32.const 1))
+            (func $two (result i32) (i32.const 2))
+            (func $three (result i32) (i32.const 3))
+            (func $sum (result i32) (local $i i32) (local $sum i32)
+                (loop $again
+                    (local.set $sum (i32.mul (local.get $sum) (i32.const 5)))
+                    (if (i32.eqz (ref.is_null (table.get $t (local.get $i))))
+                        (then (local.set $sum (i32.add (local.get $sum)
+                            (call_indirect $t (type $number) (local.get $i))))))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (table.size $t))))
+                (local.get $sum))
+            (func (export "main") (result i32) (local $sum i32)
+                (local.set $sum (table.grow $t (ref.func $one) (i32.const 1300)))
+                (local.set $sum (i32.add (local.get $sum)
+                    (table.grow $t (ref.null func) (i32.const 400))))
+                (table.init $t $passive (i32.const 5) (i32.const 0) (i32.const 4))
+                (table.init $t $passive (i32.const 700) (i32.const 1) (i32.const 2))
+                (elem.drop $passive)
+                (table.init $t $passive (i32.const 5) (i32.const 0) (i32.const 0))
+                (table.fill $t (i32.const 100) (ref.null func) (i32.const 17))
+                (table.copy $t $t (i32.const 30) (i32.const 2) (i32.const 1200))
+                (table.copy $t $t (i32.const 1) (i32.const 3) (i32.const 1290))
+                (table.set $t (i32.const 1305) (ref.func $three))
+                (table.set $u (i32.const 3) (table.get $u (i32.const 1)))
+                (i32.add (i32.add (call $sum) (local.get $sum))
+                    (i32.add (table.size $u) (ref.is_null (table.get $u (i32.const 3)))))))"#,
+    ),
+    (
+        "passive segments",
+        r#"(module (memory 1)
+            (data $long "0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab")
+            (data (i32.const 20) "active")
+            (data $short "short")
+            (func (export "main") (result i32) (local $i i32) (local $sum i32)
+                (memory.init $long (i32.const 10) (i32.const 0) (i32.const 6000))
+                (data.drop $long)
+                (memory.init $short (i32.const 6005) (i32.const 1) (i32.const 4))
+                (data.drop $short)
+                (memory.init $short (i32.const 0) (i32.const 0) (i32.const 0))
+                (loop $again
+                    (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31))
+                        (i32.load8_u (local.get $i))))
+                    (br_if $again (i32.lt_u
+                        (local.tee $i (i32.add (local.get $i) (i32.const 1)))
+                        (i32.const 6100))))
+                (memory.init $long (i32.const 0) (i32.const 0) (i32.const 1))
+                (local.get $sum)))"#,
+    ),
+    (
         "a trap after some work",
         r#"(module (memory 1)
             (func (export "main") (result i32) (local $i i32)

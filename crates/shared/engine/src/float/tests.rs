@@ -51,11 +51,11 @@ fn numbers64() -> Vec<u64> {
 }
 
 fn canonical(value: f64) -> u64 {
-    if value.is_nan() { NAN64 } else { value.to_bits() }
+    if value.is_nan() { black_box(NAN64) } else { value.to_bits() }
 }
 
 fn canonical_single(value: f32) -> u32 {
-    if value.is_nan() { NAN32 } else { value.to_bits() }
+    if value.is_nan() { black_box(NAN32) } else { value.to_bits() }
 }
 
 #[test]
@@ -84,6 +84,21 @@ fn functions_of_one_number_are_the_hosts() {
         assert_eq!(i64_sat_f32_u(single_bits), single as u64);
         assert_eq!(f32_from_s32(single_bits), (single_bits as i32 as f32).to_bits());
     }
+}
+
+#[test]
+fn a_computed_nan_is_the_canonical_one() {
+    let infinities = [INFINITY64, INFINITY64 | SIGN64];
+    assert_eq!(f64_add(infinities[0], infinities[1]), NAN64);
+    assert_eq!(f64_sub(infinities[1], infinities[1]), NAN64);
+    assert_eq!(f64_mul(infinities[1], 0), NAN64);
+    assert_eq!(f64_div(0, SIGN64), NAN64);
+    assert_eq!(f64_add(u64::MAX, 0), NAN64);
+    assert_eq!(f32_div(SIGN32, 0), NAN32);
+    assert_eq!(f32_mul(INFINITY32 | SIGN32, 0), NAN32);
+    assert_eq!(f32_sub(u32::MAX, 1), NAN32);
+    assert_eq!(f32_demote(u64::MAX), NAN32);
+    assert_eq!(f64_promote(u32::MAX), NAN64);
 }
 
 #[test]

@@ -129,3 +129,6 @@ pub(super) fn fill(image: &Image<'_>, state: &mut [u8]) {
         table.write(state, 0, image.table_items(&record).unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,8 @@ use wasmbed_image::{FORMAT_LOWERED_V1, FunctionRecord, Header, NO_FUNCTION};
 
 const HEADER: FunctionHeader = FunctionHeader { slots: 4, cost: 3 };
 
-/// An image with one import (`log`), one word of globals, and the functions given as code.
+/// An image with one import (`log`), one word of globals, two tables that change, a data segment
+/// and two element segments that code names, and the functions given as code.
 fn image(functions: &[Vec<u8>]) -> Vec<u8> {
     let code: Vec<u8> = functions.iter().flatten().copied().chain([0; WINDOW_BYTES - 1]).collect();
     let header = Header {
@@ -22,6 +23,9 @@ fn image(functions: &[Vec<u8>]) -> Vec<u8> {
         stack_bytes: 64,
         entry: NO_FUNCTION,
         start: NO_FUNCTION,
+        tables: 2,
+        data_segments: 1,
+        element_segments: 2,
         ..Header::default()
     };
     let mut bytes = header.encode().to_vec();
@@ -33,6 +37,7 @@ fn image(functions: &[Vec<u8>]) -> Vec<u8> {
         code_offset += function.len() as u32;
     }
     bytes.extend([0; 4]);
+    bytes.extend([0; 2 * wasmbed_image::TableRecord::BYTES + 3 * 8]);
     bytes.extend(code);
     bytes
 }
@@ -68,6 +73,21 @@ fn sound_code_is_accepted() {
     check(&[Opcode::Cold as u8, ColdOpcode::DivS as u8, 3, RETURN], Ok(()));
 }
 
+/// An operation of the second page in front of a return.
+fn cold(opcode: ColdOpcode, operands: &[u8]) -> Vec<u8> {
+    [&[Opcode::Cold as u8, opcode as u8], operands, &[RETURN]].concat()
+}
+
+#[test]
+fn sound_operations_on_tables_and_segments_are_accepted() {
+    check(&cold(ColdOpcode::TableGrow, &[0, 1, 3, 1]), Ok(()));
+    check(&cold(ColdOpcode::TableInit, &[0, 1, 3, 1, 1, 0]), Ok(()));
+    check(&cold(ColdOpcode::MemoryInit, &[0, 1, 3, 0, 0]), Ok(()));
+    check(&cold(ColdOpcode::ElementDrop, &[1, 0]), Ok(()));
+    check(&cold(ColdOpcode::GlobalGetWide, &[0, 0]), Ok(()));
+    check(&[Opcode::CallReference as u8, 0, 0, 4, 0, RETURN], Ok(()));
+}
+
 #[test]
 fn operands_out_of_bounds_are_refused() {
     use CodeFaultKind::{Index, Slot};
@@ -82,6 +102,18 @@ fn operands_out_of_bounds_are_refused() {
     check(&[Opcode::ShlAi as u8, 32, RETURN], Err(Index));
     check(&[Opcode::Shl64Ai as u8, 64, RETURN], Err(Index));
     check(&[Opcode::CallIndirect as u8, 0, 0, 5, 0, RETURN], Err(Slot));
+    check(&cold(ColdOpcode::MemoryCopy, &[1, 2, 4]), Err(Slot));
+    check(&cold(ColdOpcode::MemoryInit, &[1, 2, 3, 1, 0]), Err(Index));
+    check(&cold(ColdOpcode::DataDrop, &[0, 1]), Err(Index));
+    check(&cold(ColdOpcode::ElementDrop, &[2, 0]), Err(Index));
+    check(&cold(ColdOpcode::TableGet, &[2]), Err(Index));
+    check(&cold(ColdOpcode::TableSet, &[4, 0]), Err(Slot));
+    check(&cold(ColdOpcode::TableCopy, &[0, 1, 2, 1, 2]), Err(Index));
+    check(&cold(ColdOpcode::TableInit, &[0, 1, 2, 2, 0, 0]), Err(Index));
+    check(&cold(ColdOpcode::TableInit, &[0, 1, 2, 1, 2, 0]), Err(Index));
+    check(&cold(ColdOpcode::GlobalGetWide, &[1, 0]), Err(Index));
+    check(&cold(ColdOpcode::GlobalSetWide64, &[0, 0]), Err(Index));
+    check(&[Opcode::CallReference as u8, 0, 0, 5, 0, RETURN], Err(Slot));
     check(&[Opcode::GlobalGet as u8, 1, RETURN], Err(Index));
     check(&[Opcode::GlobalGet64 as u8, 0, RETURN], Err(Index));
     check(&[Opcode::Call as u8, 0, 0xfd, 0xff, 0xff, RETURN], Err(Index));
