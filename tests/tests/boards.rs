@@ -26,8 +26,8 @@ fn every_board_enrols_runs_an_application_and_survives_a_power_cut() {
     platform.wait("application/app", "condition=Ready");
     platform.wait("application/app", "jsonpath={.status.counts.running}=6");
     for (board, device) in boards.iter().zip(&devices) {
-        let status = platform.get(&format!("device/{device}"))["status"].clone();
-        assert_eq!(status["board"], board.name, "{device}");
+        let object = platform.get(&format!("device/{device}"));
+        assert_eq!(object["spec"]["board"], board.name, "{device}");
         platform.log_line(device, |line| line.contains("hello"));
     }
     for board in boards {
