@@ -126,6 +126,12 @@ impl Cli {
     #[track_caller]
     pub fn boot_board(&self, name: &str, board: &str) -> String {
         self.apply(&crate::modules::virtual_device(name, board));
+        self.boot_known(name)
+    }
+
+    /// The same for a VirtualDevice that was applied.
+    #[track_caller]
+    pub fn boot_known(&self, name: &str) -> String {
         let what = format!("virtualdevice/{name}");
         self.wait(&what, "jsonpath={.status.device}");
         let device = self.get(&what)["status"]["device"].as_str().unwrap_or_default().to_owned();

@@ -148,7 +148,7 @@ fn e2e_group(board: &str) -> Result<Counts> {
     prepare_whole_system()?;
     let recorded = boards::build_host_with_key_log()?;
     let mut arguments = vec!["--package", "wasmbed-tests", "--lib"];
-    for test in ["e2e", "guests", "boards", "faults", "roles", "wire"] {
+    for test in ["e2e", "guests", "boards", "hardware", "faults", "roles", "wire"] {
         arguments.extend(["--test", test]);
     }
     cargo_test(

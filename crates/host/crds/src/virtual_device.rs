@@ -56,6 +56,12 @@ pub struct VirtualDeviceSpec {
     /// Whether its network cable or serial line is plugged in.
     #[serde(default)]
     pub cable: Cable,
+    /// Sensors on the board's two-wire bus, each at an address of its own. Which ones there are is
+    /// read when the board gets power; what they measure follows at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["address".into()]))]
+    pub sensors: Vec<Sensor>,
     /// Labels for the Device that it becomes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::labels")]
@@ -72,6 +78,34 @@ pub struct GatewayRef {
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
+}
+
+/// A sensor that QEMU models.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sensor {
+    /// What it is.
+    pub model: SensorModel,
+    /// Its 7-bit address on the bus: a TMP105 has one of 72 to 79.
+    #[schemars(range(min = 72, max = 79))]
+    pub address: u8,
+    /// What it measures, in thousandths of a degree Celsius.
+    #[serde(default = "room_temperature")]
+    #[schemars(range(min = -40000, max = 125000))]
+    pub millidegrees: i32,
+}
+
+/// Kinds of sensors.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum SensorModel {
+    /// Temperature, by Texas Instruments.
+    #[default]
+    #[serde(rename = "tmp105")]
+    Tmp105,
+}
+
+fn room_temperature() -> i32 {
+    20_000
 }
 
 /// Whether a board has power.

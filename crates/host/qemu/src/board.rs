@@ -49,6 +49,8 @@ pub struct BoardConfig {
     pub capture: Option<PathBuf>,
     /// Whether QEMU is started again when it ends by itself.
     pub restarts: bool,
+    /// Addresses of the temperature sensors (TMP105) on the two-wire bus.
+    pub sensors: Vec<u8>,
     /// Further arguments for QEMU, as `-icount`.
     pub extra_arguments: Vec<String>,
 }
@@ -65,6 +67,7 @@ impl BoardConfig {
             is_plugged: true,
             capture: None,
             restarts: true,
+            sensors: Vec::new(),
             extra_arguments: Vec::new(),
         }
     }
@@ -166,6 +169,7 @@ pub struct Board {
     flash: Option<Arc<FlashServer>>,
     cable: Option<Arc<Cable>>,
     uplink: Option<Arc<Uplink>>,
+    temperatures: watch::Sender<Vec<i32>>,
     directory: PathBuf,
     task: AbortOnDropHandle<()>,
     _lock: File,
@@ -187,11 +191,30 @@ impl Board {
             .map_err(environment("bind the qmp socket"))?;
         let directory = config.directory.clone();
         let (orders, ordered) = mpsc::channel(8);
-        let (supervisor, status) =
-            Supervisor::new(config, qmp, console.clone(), flash.clone(), uplink.clone(), ordered)
-                .map_err(environment("listen for qmp"))?;
+        let (temperatures, wanted) = watch::channel(Vec::new());
+        let (supervisor, status) = Supervisor::new(
+            config,
+            qmp,
+            console.clone(),
+            flash.clone(),
+            uplink.clone(),
+            ordered,
+            wanted,
+        )
+        .map_err(environment("listen for qmp"))?;
         let task = AbortOnDropHandle::new(tokio::spawn(supervisor.run()));
-        Ok(Self { orders, status, console, flash, cable, uplink, directory, task, _lock: lock })
+        Ok(Self {
+            orders,
+            status,
+            console,
+            flash,
+            cable,
+            uplink,
+            temperatures,
+            directory,
+            task,
+            _lock: lock,
+        })
     }
 
     /// How it fares, and each change.
@@ -227,6 +250,16 @@ impl Board {
         if let Some(uplink) = &self.uplink {
             uplink.set_plugged(is_plugged);
         }
+    }
+
+    /// Makes its sensors measure these, in the order of the configuration, in thousandths of a
+    /// degree Celsius.
+    pub fn set_temperatures(&self, millidegrees: Vec<i32>) {
+        self.temperatures.send_if_modified(|wanted| {
+            let is_new = *wanted != millidegrees;
+            *wanted = millidegrees;
+            is_new
+        });
     }
 
     /// Connects it to another gateway, a `host:port`, from now on. The board itself goes on.

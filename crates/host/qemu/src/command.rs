@@ -28,6 +28,7 @@ pub(crate) fn arguments(
     board: &Board,
     name: &str,
     firmware: Option<&Path>,
+    sensors: &[u8],
     extra: &[String],
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
@@ -54,12 +55,21 @@ pub(crate) fn arguments(
         }
         None => add(&["-net", "none"]),
     }
+    for (index, address) in sensors.iter().enumerate() {
+        let id = sensor_id(index);
+        add(&["-device", &format!("tmp105,id={id},address={address:#x}")]);
+    }
     extra.iter().for_each(|argument| add(&[argument]));
     if let Some(firmware) = firmware {
         arguments.push("-kernel".into());
         arguments.push(firmware.into());
     }
     arguments
+}
+
+/// Name of a sensor among QEMU's devices.
+pub(crate) fn sensor_id(index: usize) -> String {
+    format!("sensor{index}")
 }
 
 /// Name and character device of what is at the other end of a serial port; nothing for one that is

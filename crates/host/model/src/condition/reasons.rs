@@ -120,6 +120,8 @@ pub const POWERED_OFF: &str = "PoweredOff";
 pub const CRASHED: &str = "Crashed";
 /// No such board.
 pub const BOARD_UNKNOWN: &str = "BoardUnknown";
+/// The board has no bus for the sensors that are wanted on it.
+pub const BUS_MISSING: &str = "BusMissing";
 /// The board's firmware is not built.
 pub const FIRMWARE_MISSING: &str = "FirmwareMissing";
 /// No Gateway to connect to, or more than one and none chosen.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
 use tokio::net::unix::pipe;
@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::supervise::{Order, never};
 use super::{BoardConfig, BoardStatus, Crash, Phase};
-use crate::command::{self, ENTROPY_PIPE, GUEST_PORT};
+use crate::command::{self, ENTROPY_PIPE, GUEST_PORT, sensor_id};
 use crate::console::Console;
 use crate::entropy::Entropy;
 use crate::flash::FlashServer;
@@ -36,6 +36,8 @@ pub(super) struct Wiring {
     pub(super) flash: Option<Arc<FlashServer>>,
     pub(super) uplink: Option<Arc<Uplink>>,
     pub(super) status: watch::Sender<BoardStatus>,
+    /// What each sensor measures, in thousandths of a degree Celsius.
+    pub(super) temperatures: watch::Receiver<Vec<i32>>,
 }
 
 /// What had happened before this life.
@@ -102,6 +104,7 @@ fn spawn(wiring: &Wiring, messages: &Messages) -> io::Result<(Process, Vec<Reade
             &config.board,
             &config.name,
             firmware.as_deref(),
+            &config.sensors,
             &config.extra_arguments,
         ))
         .current_dir(&config.directory)
@@ -185,6 +188,8 @@ async fn boot(
     while !is_wired(&qmp).await? {
         tokio::time::sleep(WIRING_POLL).await;
     }
+    let shown = wiring.temperatures.borrow().clone();
+    set_temperatures(&qmp, &shown).await?;
     let feed = entropy.feed();
     if wiring.config.firmware.is_some() {
         qmp.execute("cont", Value::Null).await?;
@@ -204,6 +209,16 @@ async fn is_wired(qmp: &Qmp) -> Result<bool, QmpError> {
     }))
 }
 
+/// Makes the sensors measure these; those beyond the sensors that there are do not matter.
+async fn set_temperatures(qmp: &Qmp, millidegrees: &[i32]) -> Result<(), QmpError> {
+    for (index, value) in millidegrees.iter().enumerate() {
+        let path = format!("/machine/peripheral/{}", sensor_id(index));
+        let change = json!({"path": path, "property": "temperature", "value": value});
+        qmp.execute("qom-set", change).await?;
+    }
+    Ok(())
+}
+
 async fn obey(
     wiring: &Wiring,
     process: &mut Process,
@@ -212,6 +227,8 @@ async fn obey(
     mut events: mpsc::Receiver<Event>,
 ) -> Result<(), Option<String>> {
     let mut has_events = true;
+    let mut temperatures = wiring.temperatures.clone();
+    temperatures.mark_changed();
     loop {
         let event = async { if has_events { events.recv().await } else { never().await } };
         tokio::select! {
@@ -221,6 +238,12 @@ async fn obey(
                 // The process follows, or is stuck and stays for the orders.
                 None => has_events = false,
             },
+            Ok(()) = temperatures.changed() => {
+                let wanted = temperatures.borrow_and_update().clone();
+                if let Err(error) = set_temperatures(qmp, &wanted).await {
+                    tracing::warn!(board = wiring.config.name, %error, "temperature of a sensor");
+                }
+            }
             order = orders.recv() => match order {
                 Some(Order::Reset(done)) => {
                     let result = qmp.execute("system_reset", Value::Null).await;

@@ -43,6 +43,7 @@ impl Supervisor {
         flash: Option<Arc<FlashServer>>,
         uplink: Option<Arc<Uplink>>,
         orders: mpsc::Receiver<Order>,
+        temperatures: watch::Receiver<Vec<i32>>,
     ) -> io::Result<(Self, watch::Receiver<BoardStatus>)> {
         qmp.set_nonblocking(true)?;
         let qmp = UnixListener::from_std(qmp)?;
@@ -54,7 +55,13 @@ impl Supervisor {
             crash: None,
             restart_delay: None,
         });
-        Ok((Self { wiring: Wiring { config, qmp, console, flash, uplink, status }, orders }, seen))
+        Ok((
+            Self {
+                wiring: Wiring { config, qmp, console, flash, uplink, status, temperatures },
+                orders,
+            },
+            seen,
+        ))
     }
 
     /// Runs until nobody can give orders any more, or QEMU ended and is not to be restarted.

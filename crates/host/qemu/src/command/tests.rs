@@ -6,7 +6,8 @@ use super::*;
 
 fn line(name: &str) -> Vec<String> {
     let firmware = Some(Path::new("/firmware.elf"));
-    let arguments = arguments(board(name).unwrap(), "one,two", firmware, &["-extra".into()]);
+    let arguments =
+        arguments(board(name).unwrap(), "one,two", firmware, &[0x48], &["-extra".into()]);
     let text = |argument: OsString| argument.into_string().unwrap();
     arguments.into_iter().map(text).collect()
 }
@@ -28,7 +29,7 @@ fn an_ethernet_board_has_a_console_and_a_cable() {
 -chardev socket,id=guest,path=guest.sock,server=on,wait=off -serial chardev:guest
 -netdev stream,id=cable,server=off,addr.type=unix,addr.path=cable.sock,reconnect-ms=500
 -net nic,model=lan9118,netdev=cable,macaddr=02:00:0a:53:00:02
--extra -kernel /firmware.elf",
+-device tmp105,id=sensor0,address=0x48 -extra -kernel /firmware.elf",
     );
 }
 
@@ -42,6 +43,6 @@ fn a_serial_board_has_its_uplink_instead() {
 -chardev file,id=serial1,path=/dev/null,input-path=entropy.pipe -serial chardev:serial1
 -chardev socket,id=serial2,path=flash.sock,server=off,reconnect-ms=100 -serial chardev:serial2
 -net none
--extra -kernel /firmware.elf",
+-device tmp105,id=sensor0,address=0x48 -extra -kernel /firmware.elf",
     );
 }

@@ -53,6 +53,13 @@ impl Fleet {
         }
     }
 
+    /// Makes the sensors of a board measure these, in the order of its configuration.
+    pub(super) fn set_temperatures(&self, uid: &str, millidegrees: Vec<i32>) {
+        if let Some(entry) = self.entries().get(uid) {
+            entry.board.set_temperatures(millidegrees);
+        }
+    }
+
     /// Connects a board to the gateway at an address. It notices a session that ends, no more.
     pub(super) fn set_gateway(&self, uid: &str, gateway: &str) {
         if let Some(entry) = self.entries().get(uid) {

@@ -92,6 +92,8 @@ async fn apply(context: &Arc<Context>, device: &VirtualDevice) -> Result<Action,
     }
     context.fleet.set_gateway(&uid, &plan.gateway_address);
     context.fleet.set_plugged(&uid, device.spec.cable == Cable::In);
+    let millidegrees = device.spec.sensors.iter().map(|sensor| sensor.millidegrees).collect();
+    context.fleet.set_temperatures(&uid, millidegrees);
     status::write(context, device, || outcome(context, &uid), enrolled).await?;
     Ok(Action::await_change())
 }
@@ -109,6 +111,10 @@ async fn plan(
         let message = format!("there is no board {name}");
         return Ok(Err(Refusal { reason: reasons::BOARD_UNKNOWN, message }));
     };
+    if facts.hardware.i2c_buses == 0 && !device.spec.sensors.is_empty() {
+        let message = format!("{} has no two-wire bus that guests may use", facts.name);
+        return Ok(Err(Refusal { reason: reasons::BUS_MISSING, message }));
+    }
     let firmware = context.config.firmware.get(facts.name).filter(|path| path.is_file());
     let Some(firmware) = firmware.cloned() else {
         let message = format!("there is no firmware for {}", facts.name);
@@ -166,6 +172,7 @@ async fn start(
     let mut config = BoardConfig::new(*plan.facts, &name, &directory, &plan.gateway_address);
     config.firmware = Some(plan.firmware.clone());
     config.is_plugged = device.spec.cable == Cable::In;
+    config.sensors = device.spec.sensors.iter().map(|sensor| sensor.address).collect();
     config.capture = context.config.captures.then(|| directory.join("wire.pcap"));
     if !config.flash_path().exists() {
         let token = enrolment::prepare(context, device, &directory).await?;

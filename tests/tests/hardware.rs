@@ -1,0 +1,42 @@
+//! Hardware that guests may use, driven and observed from outside of the board.
+
+use wasmbed_tests::modules;
+use wasmbed_tests::platform::{Platform, board, is_prepared, path};
+
+#[test]
+fn a_guest_reads_the_temperature_that_its_sensor_is_given() {
+    if !is_prepared() {
+        println!("\nskipped: run by `cargo xtask test e2e`");
+        return;
+    }
+    let platform = Platform::start("hardware");
+    let mut object = modules::virtual_device("board", &board());
+    object["spec"]["sensors"] =
+        serde_json::json!([{"model": "tmp105", "address": 0x48, "millidegrees": -12_500}]);
+    platform.apply(&object);
+    let device = platform.boot_known("board");
+    let module = std::fs::read(path("WASMBED_GUESTS").join("thermometer.wasm"))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let mut objects = modules::application("app", &module, &modules::digest(&module), "board");
+    objects["items"][1]["spec"]["capabilities"] =
+        serde_json::json!(["log", "timer", "telemetry:room/", "i2c:0x48"]);
+    platform.apply(&objects);
+    platform.wait("application/app", "condition=Ready");
+    platform.log_line(&device, |line| line.contains("-12500 thousandths"));
+    platform.patch_spec("virtualdevice/board", |spec| {
+        spec["sensors"][0]["millidegrees"] = 37_750.into();
+    });
+    platform.log_line(&device, |line| line.contains(" 37750 thousandths"));
+
+    objects["items"][1]["spec"]["capabilities"] =
+        serde_json::json!(["log", "timer", "telemetry:room/", "i2c:0x49"]);
+    platform.apply(&objects);
+    platform.log_line(&device, |line| line.contains("no sensor"));
+
+    let mut without = modules::virtual_device("small", "stm32vldiscovery");
+    without["spec"]["sensors"] = serde_json::json!([{"model": "tmp105", "address": 0x48}]);
+    platform.apply(&without);
+    let message = platform.ready_reason("virtualdevice/small", "BusMissing");
+    assert!(message.contains("two-wire bus"), "{message}");
+    println!("\ncases: 4");
+}
