@@ -8,7 +8,9 @@ use wasmbed_abi::{Capability, import_by_number};
 use wasmbed_catalog::{Guests, Hardware};
 use wasmbed_compiler::{Origin, Prepared, disassemble, prepare};
 use wasmbed_image::{GrantList, Header, Image};
-use wasmbed_runtime::limits::{IMAGE_BYTES_MAX, SMALL_CAPABILITIES, SMALL_GUESTS};
+use wasmbed_runtime::limits::{
+    GUEST_OVERHEAD_BYTES, IMAGE_BYTES_MAX, SMALL_CAPABILITIES, SMALL_GUESTS,
+};
 
 use crate::error::WorkshopError;
 use crate::limits::FILE_BYTES_MAX;
@@ -128,6 +130,12 @@ fn least(name: &str) -> String {
     }
 }
 
+/// What a device says that its guests may take together.
+fn ram_bytes_max(guests: &Guests) -> u64 {
+    let overhead = u32::from(guests.count_max) * GUEST_OVERHEAD_BYTES;
+    guests.arena_bytes.saturating_sub(overhead).into()
+}
+
 /// How an image fits a board on which no other guest runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BoardFit {
@@ -177,7 +185,7 @@ impl Explanation {
         let fit = |board: &wasmbed_catalog::Board| BoardFit {
             board: board.name,
             ram_bytes,
-            ram_bytes_max: board.guests.arena_bytes.into(),
+            ram_bytes_max: ram_bytes_max(&board.guests),
             image_bytes: header.image_bytes(),
             // A slot holds the manifest as well.
             image_bytes_max: board.guests.image_bytes_max.min(IMAGE_BYTES_MAX).into(),
