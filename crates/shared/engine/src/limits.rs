@@ -10,9 +10,9 @@ pub const RECORD_WORDS: u16 = 2;
 /// Bytes of the same.
 pub const RECORD_BYTES: usize = RECORD_WORDS as usize * 4;
 
-/// Bytes that a bulk memory operation moves before it looks at the stop flag: at about one
-/// instruction a byte this keeps a slice within a twentieth of the promised bound.
-pub const BULK_BYTES_MAX: u32 = 4096;
+/// Bytes that a bulk memory operation moves before it looks at the stop flag: at three
+/// instructions a byte this keeps a slice within a thirtieth of the promised bound.
+pub const BULK_BYTES_MAX: u32 = 2048;
 
 /// Elements that a bulk table operation moves before it looks at the stop flag.
 pub const BULK_ELEMENTS_MAX: u32 = BULK_BYTES_MAX / 4;

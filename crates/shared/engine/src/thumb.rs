@@ -439,7 +439,8 @@ extern "C" fn wasmbed_engine_step(context: &mut Context<'_>) -> u32 {
     let result = match window[0] {
         byte::CallIndirect => call_indirect(context, window),
         byte::CallReference => call_reference(context, window),
-        _ => step_cold(context, window),
+        byte::Cold => step_cold(context, window),
+        _ => context.leave_with(Trap::BadCode),
     };
     match result {
         Ok(()) => STEP_DONE,

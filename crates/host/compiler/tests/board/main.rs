@@ -17,7 +17,7 @@ const RECORD_WORDS: usize = 10;
 const CUTS: u64 = 40;
 
 /// Longest slices of each series, in instructions, the first ones shorter than most handlers.
-const SLICES: [u32; 4] = [400, 500, 900, 20_000];
+const SLICES: [u32; 4] = [2_000, 3_000, 5_000, 20_000];
 
 struct Program {
     name: String,
