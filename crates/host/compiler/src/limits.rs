@@ -16,6 +16,10 @@ pub const FRAME_SLOTS_MAX: u32 = 4095;
 /// Elements that a table in RAM may have at the start: 4 MB of them, more than any board has.
 pub const TABLE_ELEMENTS_MAX: u64 = 1 << 20;
 
+/// Elements up to which a table that code grows has the room that it declares, where no other limit
+/// is stated: 1 KB of RAM.
+pub const TABLE_GROWTH_ELEMENTS: u32 = 256;
+
 /// Tables in RAM that a module may have: an instruction names one in 8 bits.
 pub const TABLES_MAX: u64 = 256;
 

@@ -25,7 +25,8 @@ pub struct Options {
     pub stack_bytes_max: Option<u32>,
     /// Linear memory that `memory.grow` may reach, in bytes. Without it, memory does not grow.
     pub memory_bytes_max: Option<u32>,
-    /// Elements that `table.grow` may reach in each table. Without it, tables do not grow.
+    /// Elements that `table.grow` may reach in each table. Without it, a table grows to the maximum
+    /// that it declares if that is at most 256, and else not at all.
     pub table_elements_max: Option<u32>,
     /// What the application was granted; without it, every import is allowed.
     pub granted: Option<Vec<Capability>>,

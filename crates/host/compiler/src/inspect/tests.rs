@@ -37,6 +37,39 @@ fn an_image_is_explained_down_to_its_instructions() {
 }
 
 #[test]
+fn tables_segments_and_the_bound_of_recursion_are_told() {
+    let text = r#"(module
+        (memory 1) (table $fixed 3 funcref) (table $changing 2 5 externref) (table $unused 9 funcref)
+        (type $plain (func))
+        (elem (table $fixed) (i32.const 0) func $run)
+        (elem $passive func $run $run)
+        (data $text "text")
+        (func $run (export "run")
+            (memory.init $text (i32.const 0) (i32.const 1) (i32.const 2))
+            (table.fill $changing (i32.const 0) (ref.null extern) (i32.const 2))
+            (drop (table.grow $changing (ref.null extern) (i32.const 1)))
+            (elem.drop $passive)
+            (call_indirect $fixed (type $plain) (i32.const 0))))"#;
+    let options = Options { table_elements_max: Some(4), ..Options::default() };
+    let text = inspect(&prepare(&wat::parse_str(text).unwrap(), &options).unwrap().image).unwrap();
+    for expected in [
+        "  table         3 elements\n",
+        "  items         8 bytes of tables and segments\n",
+        "  tables        24 bytes\n",
+        "table 0         2 elements, may grow to 4\n",
+        "data 0          4 bytes\n",
+        "elements 0      2 references\n",
+        "memory_init s0 s1 s2 data 0\n",
+        "table_fill s0 s1 s2 table 0\n",
+        "table_grow s0 s1 s2 table 0\n",
+        "element_drop elements 0\n",
+        "recursion       509 nested calls, then a trap\n",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+}
+
+#[test]
 fn changed_images_are_explained_or_refused() {
     let image = image();
     for index in 0..image.len() {

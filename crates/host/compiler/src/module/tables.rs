@@ -5,7 +5,7 @@
 //! that only passes its arguments on.
 use super::Module;
 use crate::error::PrepareError;
-use crate::limits::{TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::limits::{TABLE_ELEMENTS_MAX, TABLE_GROWTH_ELEMENTS, TABLES_MAX};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmbed_image::NO_FUNCTION;
 use wasmparser::{
@@ -61,10 +61,13 @@ impl Table {
         (0..count).map(|index| self.contents.get(&index).copied().unwrap_or(0)).collect()
     }
 
-    /// Elements that it may grow to, given how many an operator allows.
+    /// Elements that it may grow to, given how many an operator allows. Where none are stated, a
+    /// small maximum that the module declares is kept.
     pub(crate) fn capacity(&self, allowed: Option<u32>) -> u32 {
-        let allowed = allowed.filter(|_| self.grows).unwrap_or(0).max(self.elements);
-        self.elements_max.unwrap_or(u32::MAX).min(allowed)
+        let declared = self.elements_max.unwrap_or(u32::MAX);
+        let small = Some(declared).filter(|declared| *declared <= TABLE_GROWTH_ELEMENTS);
+        let allowed = allowed.or(small).filter(|_| self.grows).unwrap_or(0);
+        declared.min(allowed.max(self.elements))
     }
 }
 

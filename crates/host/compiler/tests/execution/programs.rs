@@ -215,6 +215,49 @@ pub const PROGRAMS: &[(&str, &str)] = &[
                 (local.get $sum)))"#,
     ),
     (
+        "a frame that is wider than a byte can name",
+        r#"(module (memory 1)
+            (table $t 8 16 funcref)
+            (elem declare func $pair)
+            (data $bytes "0123456789")
+            (func $pair (param f64 i32) (result i32 f64) (local.get 1) (local.get 0))
+            (func (export "main") (result i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+                (local $i i32) (local $x f64) (local $y f32) (local $sum i64)
+                (loop $again
+                    (local.set $x (f64.div (f64.sub (local.get $x) (f64.const 1.5))
+                        (f64.convert_i32_u (i32.add (local.get $i) (i32.const 2)))))
+                    (local.set $y (f32.sub (f32.demote_f64 (local.get $x)) (local.get $y)))
+                    (if (f64.lt (local.get $x) (f64.promote_f32 (local.get $y)))
+                        (then (local.set $sum (i64.add (local.get $sum) (i64.const 3)))))
+                    (table.set $t (i32.and (local.get $i) (i32.const 7)) (ref.func $pair))
+                    (local.get $i)
+                    (call $pair (local.get $x) (local.get $i))
+                    (local.set $x (f64.neg))
+                    (block (param i32 i32) (result i32 i32)
+                        (br_if 0 (i32.and (local.get $i) (i32.const 1)))
+                        (i32.add (i32.const 5)))
+                    (i32.add)
+                    (i64.extend_i32_u)
+                    (local.get $sum)
+                    (local.set $sum (i64.add))
+                    (memory.init $bytes (local.get $i) (i32.const 2) (i32.const 5))
+                    (memory.fill (i32.add (local.get $i) (i32.const 40)) (local.get $i) (i32.const 9))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const 30))))
+                (i64.add (i64.extend_i32_u (table.grow $t (ref.null func) (i32.const 8)))
+                    (i64.add (i64.reinterpret_f64 (local.get $x))
+                        (i64.add (local.get $sum) (i64.load (i32.const 27)))))))"#,
+    ),
+    (
         "a trap after some work",
         r#"(module (memory 1)
             (func (export "main") (result i32) (local $i i32)
