@@ -12,14 +12,31 @@ pub const PACKAGE: &str = "wasmbed-engine-tests";
 
 /// Builds the runner for both boards.
 pub fn build_runner() -> Result<()> {
+    build("tests/engine/runner", "runner")
+}
+
+/// Builds what runs images in slices of any length, for both boards.
+pub fn build_slices() -> Result<()> {
+    build("crates/shared/engine/on-board", "on-board")
+}
+
+fn build(folder: &str, target_folder: &str) -> Result<()> {
     for target in TARGETS {
         let mut cargo = setup::cargo(target)?;
-        cargo.current_dir(paths::root().join("tests/engine/runner"));
+        cargo.current_dir(paths::root().join(folder));
         cargo.args(["build", "--quiet", "--release", "--target", target, "--target-dir"]);
-        cargo.arg(paths::target().join("runner"));
-        process::capture(&mut cargo).with_context(|| format!("the runner for {target}"))?;
+        cargo.arg(paths::target().join(target_folder));
+        process::capture(&mut cargo).with_context(|| format!("{folder} for {target}"))?;
     }
     Ok(())
+}
+
+/// What the test of slices needs: its binaries, and the measured programs where they were built.
+pub fn slices_environment() -> [(&'static str, std::ffi::OsString); 2] {
+    [
+        ("WASMBED_ON_BOARD", paths::target().join("on-board").into_os_string()),
+        ("WASMBED_BENCH_PROGRAMS", paths::cache().join("bench/wasm").into_os_string()),
+    ]
 }
 
 /// What tests need to find the runner.

@@ -26,7 +26,7 @@ const GROUPS: [Group; 7] = [
     Group { name: "unit", about: "every other crate by itself", run: unit_group },
     Group {
         name: "spec",
-        about: "the official WebAssembly suite, on the host and on two boards",
+        about: "the official WebAssembly suite, and slices, on the host and on two boards",
         run: spec_group,
     },
     Group {
@@ -128,7 +128,11 @@ fn unit_group(_: &str) -> Result<Counts> {
 fn spec_group(_: &str) -> Result<Counts> {
     engine::build_runner()?;
     let arguments = ["--package", engine::PACKAGE, "--test", "runner", "--test", "suite"];
-    cargo_test(&arguments, &[engine::environment()])
+    let mut counts = cargo_test(&arguments, &[engine::environment()])?;
+    engine::build_slices()?;
+    let arguments = ["--package", "wasmbed-compiler", "--test", "board"];
+    counts += cargo_test(&arguments, &engine::slices_environment())?;
+    Ok(counts)
 }
 
 fn firmware_group(_: &str) -> Result<Counts> {
