@@ -41,12 +41,10 @@ pub async fn run(run: &Run) -> Result<ExitCode> {
     });
     let names: Vec<String> = guests.iter().map(|guest| guest.name.clone()).collect();
     let work = tokio::task::spawn_blocking(move || {
-        let reader_left = AtomicBool::new(false);
         let mut show = |event: &Event| {
             let line = line(&names, event);
             if writeln!(std::io::stdout(), "{line}").is_err() {
                 // Whoever read it has seen enough.
-                reader_left.store(true, Ordering::Relaxed);
                 stop.store(true, Ordering::Relaxed);
             }
         };
@@ -172,9 +170,14 @@ fn end_line(ending: &Ending) -> String {
 fn exit_code(ending: &Ending) -> u8 {
     let is_trap = ending.reason.name().starts_with("Trap");
     match (ending.state, ending.exit_code) {
-        (GuestState::Finished | GuestState::Failed, Some(code)) => code as u8,
+        (_, Some(0)) => 0,
+        // A shell knows 8 bits; what is left of a failure must not look like success.
+        (GuestState::Finished | GuestState::Failed, Some(code)) => (code as u8).max(FAILED),
         (GuestState::Failed, None) if is_trap => TRAPPED,
-        (GuestState::Failed | GuestState::Refused, None) => FAILED,
+        (GuestState::Failed | GuestState::Refused, _) => FAILED,
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,9 @@ pub enum WorkshopError {
     /// Name, grants, arguments and environment together are too much.
     #[error("name, grants, arguments and environment together do not fit a manifest: {0:?}")]
     Manifest(wasmbed_image::EncodeError),
+    /// Two guests of one run are called the same.
+    #[error("two guests are called {name}: give their modules different names")]
+    SameName { name: String },
     /// The local device did not start.
     #[error("the local device did not start: {0:?}; is the flash file another program's?")]
     Start(wasmbed_runtime::StartError),

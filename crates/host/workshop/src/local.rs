@@ -137,6 +137,11 @@ pub fn run(
     stop: &AtomicBool,
     show: &mut dyn FnMut(&Event),
 ) -> Result<Vec<Ending>, WorkshopError> {
+    for (index, guest) in guests.iter().enumerate() {
+        if guests.iter().take(index).any(|other| other.name == guest.name) {
+            return Err(WorkshopError::SameName { name: guest.name.clone() });
+        }
+    }
     let ready: Result<Vec<Ready>, _> = guests.iter().map(make).collect();
     let ready = ready?;
     let mut hardware = hardware(options)?;

@@ -294,6 +294,37 @@ fn a_trap_is_told_by_the_names_of_the_module() {
 }
 
 #[test]
+fn what_cannot_be_run_is_refused_with_what_to_do() {
+    let module = |text: &str| wat::parse_str(text).unwrap();
+    let check = |guests: &[LocalGuest], expected: &str| {
+        let stop = AtomicBool::new(false);
+        let error = run(guests, &options("stm32vldiscovery"), &stop, &mut |_| {});
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+    };
+    let ended = plain_guest("ended", module(r#"(module (func (export "run")))"#));
+    check(&[ended.clone(), ended.clone()], "two guests are called ended");
+    let grants = vec!["logs".to_owned()];
+    check(&[LocalGuest { grants, ..ended }], "\"logs\" is no capability");
+    let log = r#"(module (import "wasmbed" "log" (func (param i32 i32))) (memory 1)
+        (func (export "run") (call 0 (i32.const 0) (i32.const 1))))"#;
+    check(&[plain_guest("log", module(log))], "--grant log");
+    check(&[plain_guest("none", module("(module)"))], "exports no function `run`");
+    check(&[plain_guest("text", b"hello".to_vec())], "not a valid WebAssembly module");
+}
+
+#[test]
+fn a_guest_that_does_not_fit_is_refused_with_the_numbers() {
+    let module = wat::parse_str(r#"(module (memory 1) (func (export "run")))"#).unwrap();
+    let (_, endings) =
+        run_until(&[plain_guest("large", module)], &options("stm32vldiscovery"), |_| false);
+    assert_eq!(endings[0].state, GuestState::Refused);
+    assert_eq!(endings[0].reason, GuestReason::ArenaTooSmall);
+    let (needed, available) = endings[0].sizes.unwrap();
+    assert!(needed > 65_536 && available <= 2_048, "{needed} {available}");
+}
+
+#[test]
 fn limits_and_inputs_reach_the_guest() {
     let module = |text: &str| wat::parse_str(text).unwrap();
     let spin = module(r#"(module (func (export "run") (loop $again (br $again))))"#);
