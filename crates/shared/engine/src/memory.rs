@@ -19,3 +19,41 @@ pub(crate) fn set_word(bytes: &mut [u8], start: usize, value: u32) {
         *word = value.to_le_bytes();
     }
 }
+
+/// Distance from which on parts are copied at once.
+const PART_BYTES_MIN: usize = 16;
+
+/// Moves bytes to where they may overlap themselves; does nothing if either place is not inside.
+///
+/// Not `copy_within`: that brings 1.6 KB of a general one along, and a way to panic.
+#[inline(never)]
+pub(crate) fn move_within(bytes: &mut [u8], from: usize, to: usize, count: usize) {
+    let is_inside = from.max(to).checked_add(count).is_some_and(|end| end <= bytes.len());
+    let distance = from.abs_diff(to);
+    if !is_inside || distance == 0 {
+        return;
+    }
+    // A part that is no longer than the distance does not overlap itself. Where the target is behind
+    // the source, the last part goes first.
+    let part_bytes = if distance < PART_BYTES_MIN { 1 } else { distance };
+    let mut done = 0;
+    while done < count {
+        let part = part_bytes.min(count - done);
+        let offset = if to > from { count - done - part } else { done };
+        let (low, high) = (from.min(to) + offset, from.max(to) + offset);
+        let halves = bytes.split_at_mut_checked(high);
+        let parts = halves.map(|(front, behind)| (front.get_mut(low..low + part), behind));
+        if let Some((Some(front), behind)) = parts {
+            let pairs = front.iter_mut().zip(behind);
+            if to > from {
+                pairs.for_each(|(source, target)| *target = *source);
+            } else {
+                pairs.for_each(|(target, source)| *target = *source);
+            }
+        }
+        done += part;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,9 @@ fn functions_of_two_numbers_are_the_hosts() {
         assert_eq!(f64_eq(a, b), u32::from(x == y), "{x} == {y}");
         assert_eq!(f64_ne(a, b), u32::from(x != y), "{x} != {y}");
         assert_eq!(f64_copysign(a, b), x.copysign(y).to_bits());
+        let [c, d] = [a, b].map(|bits| (bits >> 29) as u32);
+        let through_f64 = f32_demote(f64_div(f64_promote(c), f64_promote(d)));
+        assert_eq!(f32_div(c, d), through_f64, "{c:#x} / {d:#x}");
         let is_odd = x.is_nan() || y.is_nan();
         let (low, high) = if x < y || x == y && x.is_sign_negative() { (a, b) } else { (b, a) };
         assert_eq!(f64_min(a, b), if is_odd { NAN64 } else { low }, "min {x} {y}");

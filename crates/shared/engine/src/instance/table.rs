@@ -2,7 +2,7 @@
 //!
 //! Leaves out the fixed table, which calls read in the image.
 use super::LoadError;
-use crate::memory::{set_word, word};
+use crate::memory::{move_within, set_word, word};
 use wasmbed_image::{Image, NO_FUNCTION};
 
 /// Where a table is in the state.
@@ -49,12 +49,8 @@ impl Table {
 
     /// Copies elements, all of which exist, from `source` of `from`; the two may overlap.
     pub(super) fn copy(self, state: &mut [u8], target: u32, from: Table, source: u32, count: u32) {
-        let begin = from.element_at(source);
-        let end = begin + count as usize * 4;
-        let target = self.element_at(target);
-        if end <= state.len() && target + count as usize * 4 <= state.len() {
-            state.copy_within(begin..end, target);
-        }
+        let (from, to) = (from.element_at(source), self.element_at(target));
+        move_within(state, from, to, count as usize * 4);
     }
 
     /// Sets elements from `first` on to the functions that `items` tells.

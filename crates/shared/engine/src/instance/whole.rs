@@ -5,7 +5,7 @@
 use super::table::{Table, is_dropped, set_dropped};
 use super::{Arena, Instance};
 use crate::limits::{BULK_BYTES_MAX, BULK_ELEMENTS_MAX};
-use crate::memory::{set_word, word};
+use crate::memory::{move_within, set_word, word};
 use crate::opcodes::{ColdOpcode, cold_byte};
 use crate::outcome::{Outcome, Trap};
 use crate::stop::Stop;
@@ -46,9 +46,7 @@ impl Work<'_> {
         let range = source as usize..(source as usize).saturating_add(length as usize);
         match *self {
             Work::CopyMemory => {
-                if range.end.max(begin + length as usize) <= parts.memory.len() {
-                    parts.memory.copy_within(range, begin);
-                }
+                move_within(parts.memory, source as usize, begin, length as usize);
             }
             Work::FillMemory => {
                 if let Some(bytes) = parts.memory.get_mut(begin..begin + length as usize) {
