@@ -19,6 +19,8 @@ pub struct Compiled {
     pub working_bytes: u64,
     /// Bytes of RAM for what was granted.
     pub grant_bytes: u64,
+    /// What its imports need of the firmware, as in `model::host_interface`.
+    pub host_calls: u32,
     /// Bytes of code.
     pub code_bytes: u64,
     /// Bytes of linear memory.
@@ -43,6 +45,7 @@ pub fn compile(
         recursion_depth: limits.recursion_depth.map_or(0, clamp),
         memory_bytes_max: limits.memory_bytes.map(clamp),
         stack_bytes_max: limits.stack_bytes.map(clamp),
+        table_elements_max: limits.table_elements.map(clamp),
         granted: Some(Capability::ALL.into_iter().filter(|one| granted.has(*one)).collect()),
         ..Options::default()
     };
@@ -54,12 +57,22 @@ pub fn compile(
         limits: signed,
         working_bytes: needs.arena_bytes.into(),
         grant_bytes: granted.arena_bytes().into(),
+        host_calls: host_calls(needs),
         code_bytes: needs.code_bytes.into(),
         memory_bytes: needs.memory_bytes_max.into(),
         stack_bytes: needs.stack_bytes.into(),
         image: prepared.image,
         source: prepared.source,
     })
+}
+
+fn host_calls(needs: &Needs) -> u32 {
+    let is_wasi = |name: &&'static str| {
+        let mut imports = wasmbed_abi::IMPORTS.iter();
+        imports.any(|import| import.module == wasmbed_abi::WASI_MODULE && import.name == *name)
+    };
+    let wasi = if needs.imports.iter().any(is_wasi) { wasmbed_wire::HOST_WASI } else { 0 };
+    needs.capabilities.iter().fold(wasi, |bits, capability| bits | capability.bit())
 }
 
 /// The limits of the Application where it has some, and else exactly what the module needs.

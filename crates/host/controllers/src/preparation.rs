@@ -8,6 +8,7 @@ use wasmbed_crds::limits::MODULE_BYTES_MAX;
 use wasmbed_image::grants::text::ParseErrorKind;
 use wasmbed_image::{GrantList, Manifest};
 use wasmbed_model::condition::reasons;
+use wasmbed_model::host_interface;
 use wasmbed_model::ids::{self, AppId, Digest};
 use wasmbed_model::source_map::SourceMap;
 use wasmbed_pki::ImageSigner;
@@ -72,6 +73,8 @@ pub struct Signed {
     pub image_format: u8,
     /// What a device must have.
     pub needs: Needs,
+    /// What its firmware must offer.
+    pub host_interface: Vec<String>,
     /// The manifest.
     pub manifest: Vec<u8>,
     /// Ed25519 signature over it.
@@ -128,7 +131,8 @@ pub fn prepare(
         .sign(&manifest)
         .map_err(|error| Refusal::lasting(reasons::TOO_LARGE, error.to_string()))?;
     let needs = needs(&compiled);
-    let Compiled { image, format: image_format, source, .. } = compiled;
+    let Compiled { image, format: image_format, source, host_calls, .. } = compiled;
+    let host_interface = host_interface::names(host_calls).into_iter().map(str::to_owned).collect();
     let source_map = SourceMap::new(source).encode();
     Ok(Signed {
         module_digest,
@@ -137,6 +141,7 @@ pub fn prepare(
         source_map,
         image_format,
         needs,
+        host_interface,
         manifest,
         signature,
     })

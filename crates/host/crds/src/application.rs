@@ -175,11 +175,15 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub fuel: Option<i64>,
-    /// How often a circle of calls may go round. Without it, a module whose functions call each other
-    /// in a circle is refused, because its stack has no bound.
+    /// How many calls within a circle of calls may be nested; one more traps. Without it, as many as
+    /// fit into `stackBytes`, or into 4 KB where that is not stated either, but at least 16 then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub recursion_depth: Option<i64>,
+    /// Elements that `table.grow` may reach in each table. Without it, tables do not grow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 65535))]
+    pub table_elements: Option<i64>,
 }
 
 /// Arguments and environment of a guest: at most 96 bytes together, with a byte more for each.

@@ -57,6 +57,11 @@ pub struct ApplicationRevisionSpec {
     pub image_format: i32,
     /// What a device must have to run it.
     pub needs: Needs,
+    /// What the firmware of a device must offer: capabilities, and `wasi`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 16)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub host_interface: Vec<String>,
     /// The signed manifest, in Base64.
     #[schemars(length(max = 1024))]
     pub manifest: String,

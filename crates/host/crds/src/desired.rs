@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::core::{ParseExpressionError, Selector, SelectorExt};
 use wasmbed_model::desired::{self, Budget, Candidate, Plan, Revision};
+use wasmbed_model::host_interface;
 use wasmbed_model::ids;
 
 use crate::{Application, ApplicationRevision, Device, DeviceStatus};
@@ -96,6 +97,10 @@ pub fn revision(revision: &ApplicationRevision) -> Option<Revision> {
         image_bytes: spec.image_bytes.try_into().ok()?,
         image_format: spec.image_format.try_into().ok()?,
         arena_bytes: spec.needs.arena_bytes.try_into().ok()?,
+        host_calls: {
+            let mut names = spec.host_interface.iter();
+            names.try_fold(0, |bits, name| Some(bits | host_interface::bit(name)?))?
+        },
     })
 }
 
@@ -108,6 +113,11 @@ pub fn budget(status: &DeviceStatus) -> Option<Budget> {
         slots: budget.slots.try_into().ok()?,
         guests: budget.guests.try_into().ok()?,
         image_format: status.image_format?.try_into().ok()?,
+        // A firmware that does not say lacks nothing; the device has the last word.
+        host_calls: status.host_interface.as_ref().map_or(u32::MAX, |names| {
+            let known = names.iter().filter_map(|name| host_interface::bit(name));
+            known.fold(0, |bits, bit| bits | bit)
+        }),
     })
 }
 

@@ -95,6 +95,11 @@ pub struct DeviceStatus {
     /// What fits on the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<DeviceBudget>,
+    /// What the firmware offers to guests: capabilities, and `wasi`. Absent where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), inner(length(max = 16)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub host_interface: Option<Vec<String>>,
     /// Starts since the device's journal was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_count: Option<i64>,

@@ -11,6 +11,7 @@ use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastRe
 use wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX;
 use wasmbed_model::condition::{Observation, Verdict, kinds, reasons};
 use wasmbed_model::desired::Budget;
+use wasmbed_model::host_interface;
 use wasmbed_model::ids::uid_text;
 use wasmbed_wire::{self as wire, AppId, FaultRecord, GuestReason, GuestState, StateReport};
 
@@ -91,7 +92,8 @@ impl Facts {
         let hello = self.hello.as_ref()?;
         let wire::Budget { arena_bytes, slot_bytes, slots, guests } = hello.budget;
         let image_format = hello.image_format;
-        Some(Budget { arena_bytes, slot_bytes, slots, guests, image_format })
+        let host_calls = hello.host_calls.unwrap_or(u32::MAX);
+        Some(Budget { arena_bytes, slot_bytes, slots, guests, image_format, host_calls })
     }
 
     /// Takes a report in; `module_offset` is where in the module it trapped, if that is known.
@@ -220,6 +222,10 @@ impl Facts {
                 slot_bytes: hello.budget.slot_bytes.into(),
                 slots: hello.budget.slots.into(),
                 guests: hello.budget.guests.into(),
+            }),
+            host_interface: hello.and_then(|hello| {
+                let names = host_interface::names(hello.host_calls?);
+                Some(names.into_iter().map(str::to_owned).collect())
             }),
             boot_count: hello.map(|hello| hello.boot_count.into()),
             last_reset: hello.map(|hello| LastReset {

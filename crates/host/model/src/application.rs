@@ -148,6 +148,7 @@ fn add_guest(tally: &mut Tally, device: &DeviceView<'_>, guest: GuestView<'_>) {
 
 fn add_fit(fit: &mut BTreeMap<String, BoardFit>, board: &str, budget: Budget, target: &Revision) {
     let fits = target.image_format == budget.image_format
+        && target.host_calls & !budget.host_calls == 0
         && target.image_bytes <= budget.slot_bytes
         && target.arena_bytes <= budget.arena_bytes;
     let entry = fit.entry(board.to_owned()).or_insert(BoardFit { fits, devices: 0, budget });

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 
 use wasmbed_wire::{GuestReason, limits};
 
+use crate::host_interface;
 use crate::ids::{AppId, Digest};
 
 #[cfg(test)]
@@ -27,6 +28,8 @@ pub struct Budget {
     pub guests: u8,
     /// Number of the image format that the engine executes.
     pub image_format: u8,
+    /// What the firmware offers to guests, as in [`host_interface`].
+    pub host_calls: u32,
 }
 
 impl Budget {
@@ -52,6 +55,8 @@ pub struct Revision {
     pub image_format: u8,
     /// Bytes of the arena that a guest takes in all.
     pub arena_bytes: u32,
+    /// What its imports need of the firmware, as in [`host_interface`].
+    pub host_calls: u32,
 }
 
 /// An application that wants a device.
@@ -89,7 +94,7 @@ pub struct Refusal {
     pub candidate: Candidate,
     /// Why, in the words that a device uses for the same.
     pub reason: GuestReason,
-    /// What it needs of what is missing.
+    /// What it needs of what is missing; the missing bits for ImportRefused.
     pub needed: u64,
     /// What was left of it.
     pub available: u64,
@@ -111,6 +116,10 @@ impl Refusal {
             }
             GuestReason::TooManyGuests => {
                 format!("the device takes {available} guests, all of higher precedence")
+            }
+            GuestReason::ImportRefused => {
+                let missing = host_interface::names(*needed as u32).join(", ");
+                format!("its imports need {missing}, which the firmware of the device lacks")
             }
             reason => format!("{}: {}", candidate.name, reason.name()),
         }
@@ -161,6 +170,10 @@ fn fit(
     if revision.image_format != budget.image_format {
         let (needed, known) = (revision.image_format.into(), budget.image_format.into());
         return Err((GuestReason::ImageFormatUnsupported, needed, known));
+    }
+    let missing = revision.host_calls & !budget.host_calls;
+    if missing != 0 {
+        return Err((GuestReason::ImportRefused, missing.into(), 0));
     }
     if revision.image_bytes > budget.slot_bytes {
         let (needed, slot) = (revision.image_bytes.into(), budget.slot_bytes.into());

@@ -13,6 +13,7 @@ pub mod desired;
 pub mod device;
 pub mod enrollment;
 pub mod gateway;
+pub mod host_interface;
 pub mod ids;
 pub mod image_store;
 pub mod session;

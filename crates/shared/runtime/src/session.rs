@@ -472,10 +472,17 @@ impl Session {
                 namespace: record.namespace,
                 image_format: Core::<GUESTS>::image_format(),
                 last_epoch: core.boot.last_epoch,
+                host_calls: Some(host_calls::<P>()),
             })
         };
         outbox::frame(&message, frame).unwrap_or(0)
     }
+}
+
+/// What of the host interface this firmware was linked with.
+const fn host_calls<P: Platform>() -> u32 {
+    let capabilities = P::CAPABILITIES & !wasmbed_wire::HOST_WASI;
+    if P::HAS_WASI { capabilities | wasmbed_wire::HOST_WASI } else { capabilities }
 }
 
 /// What a message does to the session, free of the buffer it lay in.

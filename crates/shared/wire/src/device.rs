@@ -65,6 +65,9 @@ records! {
         10 => image_format: u8,
         /// Highest session epoch it has seen; 0 before the first.
         11 => last_epoch: u64,
+        /// What of the host interface was linked in: a bit for the number of each capability, and
+        /// [`HOST_WASI`](crate::HOST_WASI). Absent before minor 1: all of it.
+        12 => host_calls: Option<u32>,
     }
 
     /// Asks to become a Device, after the gateway answered Hello with EnrollRequired.

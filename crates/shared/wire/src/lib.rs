@@ -38,6 +38,8 @@ pub const MAJOR: u8 = 1;
 pub const MINOR: u8 = 1;
 /// Oldest minor version in which a device sends Message and takes Deliver.
 pub const MINOR_MESSAGES: u8 = 1;
+/// Bit of Hello's `host_calls` for WASI preview 1: no capability has this number.
+pub const HOST_WASI: u32 = 1 << 31;
 /// ALPN name of a session whose records are at most 512 bytes on the wire, header included.
 pub const ALPN_512: &str = "wasmbed/1-512";
 

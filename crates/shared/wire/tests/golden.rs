@@ -27,6 +27,7 @@ fn hello(boot_count: u32) -> Hello<'static> {
         namespace: "default",
         image_format: 1,
         last_epoch: 0,
+        host_calls: None,
     }
 }
 
@@ -88,6 +89,9 @@ fn device(name: &str) -> Option<DeviceMessage<'static>> {
             last_epoch: 5,
             ..hello(4)
         }),
+        "hello_of_a_small_board" => {
+            M::Hello(Hello { minor_max: 1, host_calls: Some(0x1cf), ..hello(3) })
+        }
         "enroll_by_token" => M::Enroll(Enroll { token: Some("3f9a") }),
         "enroll_by_pairing" => M::Enroll(Enroll { token: None }),
         "heartbeat" => M::Heartbeat(Heartbeat {
@@ -354,6 +358,7 @@ fn the_largest_of_each_message_fits_a_frame() {
         namespace: &name,
         fault: Some(fault),
         last_epoch: u64::MAX,
+        host_calls: Some(u32::MAX),
         ..hello(u32::MAX)
     };
     let heartbeat = Heartbeat {

@@ -251,6 +251,7 @@ fn revision(
         image_bytes: signed.image.len() as i64,
         image_format: signed.image_format.into(),
         needs: signed.needs,
+        host_interface: signed.host_interface.clone(),
         manifest: STANDARD.encode(&signed.manifest),
         signature: STANDARD.encode(signed.signature),
     };

@@ -91,6 +91,7 @@ fn facts() -> Facts {
         fault: None,
         image_format: 1,
         last_epoch: 0,
+        host_calls: None,
     };
     Facts::begin(1, hello, Vec::new())
 }

@@ -22,6 +22,7 @@ fn hello() -> HelloFacts {
         fault: Some(FaultRecord { pc: 0x100, lr: 0x200, cfsr: 3, address: 4 }),
         image_format: 1,
         last_epoch: 0,
+        host_calls: Some(0x8000_0009),
     }
 }
 
@@ -84,6 +85,10 @@ fn a_session_says_what_the_board_is() {
     assert_eq!(status.dtb_digest, Some("ab".repeat(32)));
     assert_eq!(status.budget.map(|budget| budget.arena_bytes), Some(1000));
     assert_eq!(status.boot_count, Some(4));
+    assert_eq!(
+        status.host_interface,
+        Some(["log", "telemetry", "wasi"].map(String::from).to_vec())
+    );
     let reset = status.last_reset.expect("told by Hello");
     assert_eq!(reset.reason, "HardFault");
     let detail = "pc 0x00000100, lr 0x00000200, cfsr 0x00000003, address 0x00000004";

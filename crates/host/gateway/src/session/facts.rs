@@ -18,6 +18,8 @@ pub(crate) struct HelloFacts {
     pub(crate) fault: Option<FaultRecord>,
     pub(crate) image_format: u8,
     pub(crate) last_epoch: u64,
+    /// Bits of what the firmware offers to guests; absent where it does not say.
+    pub(crate) host_calls: Option<u32>,
 }
 
 impl HelloFacts {
@@ -40,6 +42,7 @@ impl From<&Hello<'_>> for HelloFacts {
             fault: hello.fault,
             image_format: hello.image_format,
             last_epoch: hello.last_epoch,
+            host_calls: hello.host_calls,
         }
     }
 }

@@ -29,6 +29,7 @@ const HELLO: Hello<'static> = Hello {
     namespace: "fleet",
     image_format: 1,
     last_epoch: 0,
+    host_calls: None,
 };
 
 fn app(word: &str) -> AppId {

@@ -80,6 +80,7 @@ pub const HELLO: Hello<'static> = Hello {
     namespace: "default",
     image_format: 1,
     last_epoch: 0,
+    host_calls: None,
 };
 
 /// One connection of a device to the gateway.

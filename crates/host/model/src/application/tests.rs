@@ -5,6 +5,7 @@ use crate::ids::Digest;
 
 fn target() -> Revision {
     Revision {
+        host_calls: 0,
         name: "a-3".into(),
         generation: 3,
         image: Digest([1; 32]),
@@ -19,6 +20,7 @@ fn parse(text: &'static str) -> Vec<DeviceView<'static>> {
     let device = |line: &'static str| {
         let words: Vec<_> = line.split(' ').collect();
         let budget = words[3].parse().ok().map(|arena_bytes| Budget {
+            host_calls: u32::MAX,
             arena_bytes,
             slot_bytes: 1000,
             slots: 2,

@@ -2,8 +2,13 @@
 
 use super::*;
 
-/// `budget: arena slot slots guests`, then one candidate a line:
-/// `name priority created arena image [format] [suspend]`.
+/// Parts of the host interface, with commas between them.
+fn bits(names: &str) -> u32 {
+    names.split(',').map(|name| host_interface::bit(name).unwrap()).sum()
+}
+
+/// `budget: arena slot slots guests [offers]`, then one candidate a line:
+/// `name priority created arena image [format] [suspend] [imports:NAMES]`.
 fn parse(text: &str) -> (Budget, Vec<Candidate>) {
     let mut lines = text.lines();
     let numbers = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -14,6 +19,7 @@ fn parse(text: &str) -> (Budget, Vec<Candidate>) {
         slots: head[2].parse().unwrap(),
         guests: head[3].parse().unwrap(),
         image_format: 1,
+        host_calls: bits(head.get(4).map_or("log,wasi", String::as_str)),
     };
     let candidates = lines.map(|line| {
         let words = numbers(line);
@@ -31,6 +37,7 @@ fn parse(text: &str) -> (Budget, Vec<Candidate>) {
                 image_bytes: words[4].parse().unwrap(),
                 image_format: words.get(5).and_then(|word| word.parse().ok()).unwrap_or(1),
                 arena_bytes: words[3].parse().unwrap(),
+                host_calls: words.iter().find_map(|w| w.strip_prefix("imports:")).map_or(0, bits),
             },
         }
     });
@@ -56,7 +63,12 @@ fn check(given: &str, expected: &str) {
     assert_eq!(text, expected, "{given}");
 }
 
-const CASES: [(&str, &str); 9] = [
+const CASES: [(&str, &str); 11] = [
+    (
+        "1000 1000 3 2 log,timer\na 0 0 100 100 imports:log,led,wasi\nb 0 0 100 100 imports:timer",
+        "run b\nrefuse a ImportRefused: its imports need led, wasi, which the firmware of the device lacks\n",
+    ),
+    ("1000 1000 3 2\na 0 0 100 100 imports:log,wasi", "run a\n"),
     ("1000 1000 3 2", ""),
     ("1000 1000 3 2\na 0 1 100 10", "run a\n"),
     ("1000 1000 3 2\na 0 1 100 10 1 suspend", "hold a\n"),
