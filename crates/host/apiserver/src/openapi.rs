@@ -49,27 +49,26 @@ pub(crate) fn version_2(headers: &HeaderMap) -> Reply {
     let version = env!("CARGO_PKG_VERSION");
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|one| one.to_str().ok());
     let wanted = accepted.flat_map(|one| one.split(',')).map(str::trim);
-    let Some(media) = wanted.into_iter().find_map(version_2_media) else {
+    if !wanted.into_iter().any(is_version_2_protobuf) {
         let document = json!({
             "swagger": "2.0", "info": {"title": title, "version": version}, "paths": {},
         });
         return reply::json(StatusCode::OK, &document);
-    };
+    }
     let info = [field(1, title.as_bytes()), field(2, version.as_bytes())].concat();
     let document = [field(1, b"2.0"), field(2, &info), field(8, b"")].concat();
     let mut reply = reply::bytes(StatusCode::OK, document);
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(VERSION_2_PROTOBUF));
     reply
 }
 
-/// The two names of the protobuf form: with `@`, which is no media type, and without.
-fn version_2_media(wanted: &str) -> Option<&'static str> {
-    const MEDIA: [&str; 2] = [
-        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-    ];
-    let name = wanted.split(';').next()?.trim();
-    MEDIA.into_iter().find(|media| *media == name)
+const VERSION_2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// Clients write `@` in the name when they ask, which no media type may have, and refuse it in the
+/// answer.
+fn is_version_2_protobuf(wanted: &str) -> bool {
+    let name = wanted.split(';').next().unwrap_or_default().trim();
+    name.replace("v2@v1", "v2.v1") == VERSION_2_PROTOBUF
 }
 
 /// A field of bytes in protobuf. All here are shorter than 128 bytes.

@@ -120,6 +120,11 @@ async fn discovery_lists_what_is_served() {
     assert_eq!(server.get("/api").await.ok()["versions"], json!(["v1"]));
     assert_eq!(server.get("/version").await.ok()["gitVersion"], "v1.33.0+wasmbed.0.1.0");
     assert_eq!(server.get("/openapi/v2").await.ok()["swagger"], "2.0");
+    // As kubectl asks. In protobuf: 1 "2.0", 2 {1 "Kubernetes", 2 "0.1.0"}, 8 "".
+    let protobuf = "accept:application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let document = server.call("GET", "/openapi/v2", protobuf, &Value::Null).await;
+    let expected = "\n\u{3}2.0\u{12}\u{13}\n\u{a}Kubernetes\u{12}\u{5}0.1.0B\0";
+    assert_eq!((document.code, &document.body), (200, &json!(expected)));
     let index = server.get("/openapi/v3").await.ok();
     let paths = index["paths"].as_object().unwrap();
     assert!(!paths.is_empty());
@@ -129,5 +134,5 @@ async fn discovery_lists_what_is_served() {
     }
     let crds = server.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await.ok();
     assert_eq!(names(&crds), ["gadgets.test.example"]);
-    println!("\ncases: {}\n", paths.len() + 11);
+    println!("\ncases: {}\n", paths.len() + 12);
 }
