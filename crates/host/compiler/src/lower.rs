@@ -191,19 +191,23 @@ fn lower_in_frame(
         call_words: &|callee| call_words(module, callee),
     };
     let optimised = if is_wide { None } else { optimise(&plain, &surroundings) };
-    let Code { bytes, call_places, source, slots } = optimised.unwrap_or(plain);
+    Ok(Some(with_header(optimised.unwrap_or(plain), cost, lowering.calls)))
+}
+
+fn with_header(code: Code, cost: u16, calls: Vec<CallSite>) -> Lowered {
+    let Code { bytes, call_places, source, slots } = code;
     let mut code = FunctionHeader { slots, cost }.encode().to_vec();
     let shift = code.len() as u32;
     code.extend(bytes);
     let shifted = |places: Vec<(u32, u32)>| -> Vec<(u32, u32)> {
         places.into_iter().map(|(at, what)| (at + shift, what)).collect()
     };
-    Ok(Some(Lowered {
+    Lowered {
         code,
-        needs: FrameNeeds { slots, calls: lowering.calls },
+        needs: FrameNeeds { slots, calls },
         call_places: shifted(call_places),
         source: shifted(source),
-    }))
+    }
 }
 
 /// Words of the parameters of what is called, and of the result that it leaves in the accumulator.

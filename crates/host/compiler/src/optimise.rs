@@ -61,6 +61,6 @@ pub(crate) fn optimise(code: &Code, surroundings: &Surroundings<'_>) -> Option<C
         fold::fold(&mut body);
         propagate::remove_dead(&mut body);
     }
-    let selected = select::select(&body, surroundings, code.slots)?;
+    let selected = select::select(body, surroundings, code.slots)?;
     encode::encode(&selected)
 }

@@ -103,6 +103,8 @@ pub(super) enum Operation {
         several: u16,
     },
     Unreachable,
+    /// Before the head of a loop: brings what the head begins with to the accumulator, if anything.
+    Hold,
     /// Anything else: may read and write the accumulator and every slot.
     Other(Vec<u8>),
 }

@@ -16,9 +16,11 @@ struct Raw<'a> {
 pub(super) fn decode(code: &Code, surroundings: &Surroundings<'_>) -> Option<Body> {
     let raws = split(&code.bytes, &code.source)?;
     let mut starts = vec![0];
+    let mut heads = Vec::new();
     for raw in &raws {
         let targets = targets(raw)?;
         let ends_block = !targets.is_empty() || ends(raw);
+        heads.extend(targets.iter().copied().filter(|target| *target <= raw.at));
         starts.extend(targets);
         if ends_block {
             starts.push(raw.at + raw.bytes.len());
@@ -27,6 +29,11 @@ pub(super) fn decode(code: &Code, surroundings: &Surroundings<'_>) -> Option<Bod
     starts.sort_unstable();
     starts.dedup();
     starts.retain(|start| *start < code.bytes.len());
+    // Before the head of a loop is a block of its own, which only what does not go back passes.
+    heads.sort_unstable();
+    heads.dedup();
+    starts.extend(&heads);
+    starts.sort_unstable();
     let mut reader = Reader {
         surroundings,
         call_places: &code.call_places,
@@ -42,6 +49,10 @@ pub(super) fn decode(code: &Code, surroundings: &Surroundings<'_>) -> Option<Bod
             reader.close();
         }
         reader.source = raw.source;
+        if heads.binary_search(&raw.at).is_ok() {
+            reader.push(Operation::Hold, None, [Arg::None; 3]);
+            reader.close();
+        }
         reader.read(raw)?;
         if reader.body.words > u16::MAX - 16 {
             return None;
@@ -159,8 +170,16 @@ impl Reader<'_, '_> {
         self.body.blocks.push(block);
     }
 
+    /// The block that a branch forward leads to.
     fn block_at(&self, offset: usize) -> Option<usize> {
-        self.starts.binary_search(&offset).ok()
+        let index = self.starts.partition_point(|start| *start < offset);
+        (self.starts.get(index) == Some(&offset)).then_some(index)
+    }
+
+    /// The block that a branch back leads to.
+    fn head_at(&self, offset: usize) -> Option<usize> {
+        let behind = self.starts.partition_point(|start| *start <= offset);
+        behind.checked_sub(1).filter(|index| self.starts.get(*index) == Some(&offset))
     }
 
     fn push(&mut self, operation: Operation, to: Option<Place>, args: [Arg; 3]) {
@@ -255,8 +274,10 @@ impl Reader<'_, '_> {
             "ri" => ([Self::slot(raw, 1, 1), Arg::Constant((raw.bytes[2] as i8 as u32).into())], 3),
             _ => return None,
         };
-        let target = self.block_at(*targets(raw)?.first()?)?;
-        let cost = kind.starts_with("loop_").then(|| raw.bytes[at + 2].into());
+        let offset = *targets(raw)?.first()?;
+        let is_back = kind.starts_with("loop_");
+        let target = if is_back { self.head_at(offset)? } else { self.block_at(offset)? };
+        let cost = is_back.then(|| raw.bytes[at + 2].into());
         let operation = Operation::BranchIf { function, target, cost };
         self.push(operation, None, [form[0], form[1], Arg::None]);
         Some(())
@@ -338,7 +359,6 @@ impl Reader<'_, '_> {
 
     fn read_own(&mut self, raw: &Raw<'_>, function: &'static str) -> Option<()> {
         let bytes = raw.bytes;
-        let none = [Arg::None; 3];
         let of = |arg: Arg| [arg, Arg::None, Arg::None];
         match function {
             "const8" | "const32" => {
@@ -372,6 +392,16 @@ impl Reader<'_, '_> {
                 let value = bytes[2] as i8 as u32;
                 self.push(Operation::Move, to, of(Arg::Constant(value.into())));
             }
+            _ => return self.read_memory(raw, function),
+        }
+        Some(())
+    }
+
+    /// Selects, globals, and accesses of 64 bits.
+    fn read_memory(&mut self, raw: &Raw<'_>, function: &'static str) -> Option<()> {
+        let bytes = raw.bytes;
+        let of = |arg: Arg| [arg, Arg::None, Arg::None];
+        match function {
             "select" | "select64" => {
                 let words = if function == "select" { 1 } else { 2 };
                 let condition = self.accumulator(1);
@@ -381,7 +411,7 @@ impl Reader<'_, '_> {
             }
             "global_get" | "global_get64" => {
                 let to = self.result(if function == "global_get" { 1 } else { 2 });
-                self.push(Operation::GlobalGet(bytes[1]), to, none);
+                self.push(Operation::GlobalGet(bytes[1]), to, [Arg::None; 3]);
             }
             "global_set" | "global_set64" => {
                 let words = if function == "global_set" { 1 } else { 2 };
@@ -449,7 +479,7 @@ impl Reader<'_, '_> {
                 self.push(Operation::Branch(target), None, none);
             }
             "loop_back" | "loop_back_wide" => {
-                let target = self.block_at(*targets(raw)?.first()?)?;
+                let target = self.head_at(*targets(raw)?.first()?)?;
                 let is_wide = function == "loop_back_wide";
                 let cost = if is_wide { half(bytes, 3) } else { bytes[3].into() };
                 self.push(Operation::Loop { target, cost }, None, none);

@@ -49,30 +49,41 @@ type Stores = Vec<Vec<bool>>;
 /// Walks after which stores are only added, so that the walks come to an end.
 const WALKS_FREE: usize = 6;
 
+/// Instructions of a loop's head among which one is looked for that needs the accumulator.
+const HEAD_INSTRUCTIONS: usize = 3;
+
 /// Chooses the forms of a function. Nothing if its frame would get too large.
-pub(super) fn select(body: &Body, surroundings: &Surroundings<'_>, slots: u16) -> Option<Selected> {
+pub(super) fn select(
+    mut body: Body,
+    surroundings: &Surroundings<'_>,
+    slots: u16,
+) -> Option<Selected> {
     let in_slot = |instruction: &Instruction| instruction.to.is_some_and(|to| to.word < SLOTS);
     let mut stores: Stores =
         body.blocks.iter().map(|block| block.iter().map(in_slot).collect()).collect();
     for walk in 0.. {
-        let mut selector = Selector::new(body, slots, &stores);
+        let mut selector = Selector::new(&body, slots, &stores);
         let mut blocks = selector.walk();
         if selector.gives_up {
             return None;
         }
-        let (wanted, alive) = wanted(body, &selector.reads);
+        let (wanted, alive) = wanted(&body, &selector.reads);
+        let holds = if walk < WALKS_FREE { selector.holds() } else { Vec::new() };
+        let frame = selector.slots;
         let covers = |(have, want): (&Vec<bool>, &Vec<bool>)| {
             have.iter().zip(want).all(|(have, want)| *have || !*want)
         };
         let is_sound = stores.iter().zip(&wanted).all(covers);
-        if is_sound && (stores == wanted || walk >= WALKS_FREE) {
+        if is_sound && holds.is_empty() && (stores == wanted || walk >= WALKS_FREE) {
             let zeroed: Vec<Word> =
                 surroundings.locals.clone().filter(|word| alive.has(*word)).collect();
-            let slots = selector.slots;
             if let Some(first) = blocks.first_mut() {
                 first.splice(0..0, clear(&zeroed)?);
             }
-            return Some(Selected { blocks, slots });
+            return Some(Selected { blocks, slots: frame });
+        }
+        for (block, place) in holds {
+            body.blocks[block][0].args[0] = Arg::Place(place);
         }
         if walk < WALKS_FREE {
             stores = wanted;
@@ -142,6 +153,8 @@ struct Selector<'b> {
     slots: u16,
     gives_up: bool,
     source: u32,
+    /// What the accumulator holds before and behind each block that is reached.
+    borders: Vec<Option<[Accumulator; 2]>>,
     /// Whether the result of the instruction at hand must be stored.
     must_store: bool,
 }
@@ -161,6 +174,7 @@ impl<'b> Selector<'b> {
             slots,
             gives_up: false,
             source: 0,
+            borders: Vec::new(),
             must_store: false,
         }
     }
@@ -176,16 +190,18 @@ impl<'b> Selector<'b> {
             let mut is_stable = true;
             let mut blocks = Vec::with_capacity(count);
             self.reads.clear();
+            self.borders = vec![None; count];
             for block in 0..count {
                 let Some(entry) = entries[block].clone() else {
                     blocks.push(Vec::new());
                     self.reads.push(vec![Vec::new(); self.body.blocks[block].len()]);
                     continue;
                 };
-                self.accumulator = entry;
+                self.accumulator = entry.clone();
                 blocks.push(self.block(block));
                 let mut exit = self.accumulator.clone();
                 exit.keep(|word| word < TEMPORARIES);
+                self.borders[block] = Some([entry, exit.clone()]);
                 for successor in self.body.successors(block) {
                     let merged = match &entries[successor] {
                         None => exit.clone(),
@@ -201,6 +217,49 @@ impl<'b> Selector<'b> {
                 return blocks;
             }
         }
+    }
+
+    /// For blocks before heads of loops: what all that goes back brings in the accumulator, and the
+    /// head begins with, but what comes from before does not bring.
+    fn holds(&self) -> Vec<(usize, Place)> {
+        let predecessors = self.body.predecessors();
+        let mut holds = Vec::new();
+        for (block, instructions) in self.body.blocks.iter().enumerate() {
+            let is_free = matches!(instructions.as_slice(), [only]
+                if only.operation == Operation::Hold && only.args[0] == Arg::None);
+            let (true, Some(Some([entry, _]))) = (is_free, self.borders.get(block + 1)) else {
+                continue;
+            };
+            let mut back: Option<Accumulator> = None;
+            for from in predecessors[block + 1].iter().filter(|from| **from != block) {
+                if let Some([_, exit]) = &self.borders[*from] {
+                    back = Some(back.map_or(exit.clone(), |others| others.common(exit)));
+                }
+            }
+            let Some(back) = back else { continue };
+            for instruction in self.body.blocks[block + 1].iter().take(HEAD_INSTRUCTIONS) {
+                // The accumulator is for what is stored, before it is for where.
+                let stores_constant = matches!(instruction.operation, Operation::Store { .. })
+                    && matches!(instruction.args[2], Arg::Constant(_));
+                if stores_constant {
+                    break;
+                }
+                let wanted = |arg: &Arg| {
+                    let place = arg.place().filter(|place| place.word < SLOTS)?;
+                    let is_wanted = back.has(*arg, place.words) && !entry.has(*arg, place.words);
+                    is_wanted.then_some(place)
+                };
+                if let Some(place) = instruction.args.iter().find_map(wanted) {
+                    holds.push((block, place));
+                    break;
+                }
+                let is_copy = instruction.operation == Operation::Move;
+                if instruction.to.is_some() && !is_copy {
+                    break;
+                }
+            }
+        }
+        holds
     }
 
     fn block(&mut self, block: usize) -> Vec<Encoded> {
@@ -336,6 +395,11 @@ impl<'b> Selector<'b> {
                 self.code.push(Encoded { bytes, target: None, callee: *callee, source });
                 self.result(to, false);
             }
+            Operation::Hold => {
+                if let Arg::Place(place) = first {
+                    self.load(first, place.words);
+                }
+            }
             Operation::Other(bytes) => {
                 if let Arg::Place(place) = first {
                     self.load(first, place.words);
@@ -371,7 +435,13 @@ impl<'b> Selector<'b> {
         match &instruction.operation {
             Operation::Branch(target) => {
                 let between = self.body.blocks.get(block + 1..*target);
-                if !between.is_some_and(|between| between.iter().all(Vec::is_empty)) {
+                let is_empty = |block: &Vec<Instruction>| {
+                    let is_nothing = |one: &Instruction| {
+                        one.operation == Operation::Hold && one.args[0] == Arg::None
+                    };
+                    block.iter().all(is_nothing)
+                };
+                if !between.is_some_and(|between| between.iter().all(is_empty)) {
                     self.branch(vec![Opcode::Branch as u8], Target::Forward(*target));
                 }
             }

@@ -190,20 +190,46 @@ impl Generator {
         let counter = self.locals.len() + self.counters.len();
         self.counters.push(counter);
         let rounds = 1 + self.random.below(5);
-        let _ = writeln!(self.text, "(local.set {counter} (i32.const {rounds})) (loop");
+        let (begin, step, condition) = self.counting(rounds, counter);
+        let _ = writeln!(self.text, "(local.set {counter} (i32.const {begin})) (loop");
         // A branch to the loop would go round without counting: only the blocks inside are targets.
         let labels = std::mem::replace(&mut self.labels, 0);
         self.statements(depth);
         self.labels = labels;
-        let condition = self.random.below(3);
-        let decremented =
-            format!("(local.tee {counter} (i32.sub (local.get {counter}) (i32.const 1)))");
-        let _ = match condition {
-            0 => writeln!(self.text, "(br_if 0 {decremented}))"),
-            1 => writeln!(self.text, "(br_if 0 (i32.gt_s {decremented} (i32.const 0))))"),
-            _ => writeln!(self.text, "(br_if 0 (i32.lt_u (i32.const 0) {decremented})))"),
-        };
+        let _ = writeln!(self.text, "{step} (br_if 0 {condition}))");
         self.counters.pop();
+    }
+
+    /// Where a counter begins, what goes before the condition to go on, and that condition: down or
+    /// up, against constants of all sizes and locals, with and without other work in between.
+    fn counting(&mut self, rounds: u64, counter: usize) -> (i64, String, String) {
+        let get = format!("(local.get {counter})");
+        let down = format!("(local.tee {counter} (i32.sub {get} (i32.const 1)))");
+        let up = format!("(local.tee {counter} (i32.add {get} (i32.const 4)))");
+        let rounds = rounds as i64;
+        let far = 1000 + 4 * rounds;
+        let near = 100 + 4 * rounds;
+        // The last counter stays 0 all the time, for all that compares with a slot.
+        let zero = format!("(local.get {})", self.locals.len() + 3);
+        let kept =
+            format!("(local.set {counter} (i32.add {get} (i32.const 4)))(global.set $g0 {zero})");
+        let none = String::new();
+        match self.random.below(14) {
+            0 => (rounds, none, down),
+            1 => (rounds, none, format!("(i32.gt_s {down} (i32.const 0))")),
+            2 => (rounds, none, format!("(i32.lt_u (i32.const 0) {down})")),
+            3 => (1000, none, format!("(i32.ne {up} (i32.const {far}))")),
+            4 => (1000, none, format!("(i32.lt_u {up} (i32.const {far}))")),
+            5 => (100, none, format!("(i32.ne {up} (i32.const {near}))")),
+            6 => (-4 * rounds, none, format!("(i32.lt_s {up} {zero})")),
+            7 => (-4 * rounds, none, format!("(i32.ne {up} {zero})")),
+            8 => (-4 * rounds, kept, format!("(i32.lt_s {get} {zero})")),
+            9 => (-4 * rounds, kept, format!("(i32.ne {get} {zero})")),
+            10 => (100, kept, format!("(i32.ne {get} (i32.const {near}))")),
+            11 => (-4 * rounds, kept, get),
+            12 => (rounds, none, format!("(i32.lt_u {zero} {down})")),
+            _ => (rounds, none, format!("(i32.gt_s {down} {zero})")),
+        }
     }
 
     fn table(&mut self, depth: u32) {
@@ -220,13 +246,44 @@ impl Generator {
 
     fn address(&mut self) {
         // Most addresses exist; some are found out by the engine.
-        if self.random.below(60) == 0 {
-            self.expression("i32", 2);
-        } else {
-            self.text.push_str("(i32.and ");
-            self.expression("i32", 2);
-            self.text.push_str(" (i32.const 0x7fff))");
+        match self.random.below(60) {
+            0 => self.expression("i32", 2),
+            1..=20 => self.below(0x7fff),
+            21..=35 => {
+                self.text.push_str("(i32.add ");
+                self.below(0x3fff);
+                let _ = write!(self.text, " (i32.const {}))", self.random.below(0x3fff));
+            }
+            36..=50 => {
+                self.text.push_str("(i32.add ");
+                self.below(0x3fff);
+                self.text.push(' ');
+                self.below(0x3fff);
+                self.text.push(')');
+            }
+            _ => {
+                let _ = write!(self.text, "(i32.const {})", self.random.below(0x7fff));
+            }
         }
+    }
+
+    /// A value that is at most `mask`: of an expression or of a local that keeps it.
+    fn below(&mut self, mask: u32) {
+        let local = self.local("i32").filter(|_| self.random.below(2) == 0);
+        let _ = match local {
+            Some(local) => write!(self.text, "(local.tee {local} (i32.and "),
+            None => write!(self.text, "(i32.and "),
+        };
+        self.expression("i32", 2);
+        let _ = write!(self.text, " (i32.const {mask}))");
+        if local.is_some() {
+            self.text.push(')');
+        }
+    }
+
+    /// Offsets are short, long, and most often none.
+    fn offset(&mut self) -> u32 {
+        [0, 0, 0, 4, 200, 300, 20_000][self.random.below(7) as usize]
     }
 
     fn store(&mut self) {
@@ -238,7 +295,7 @@ impl Generator {
             5 => ("i64", "i64.store8"),
             _ => ("i64", "i64.store"),
         };
-        let offset = [0, 4, 200, 300, 20_000][self.random.below(5) as usize];
+        let offset = self.offset();
         let _ = write!(self.text, "({operator} offset={offset} ");
         self.address();
         self.text.push(' ');
@@ -340,7 +397,7 @@ impl Generator {
             &["i64.load", "i64.load8_s", "i64.load16_u", "i64.load32_s", "i64.load32_u"]
         };
         let operator = self.random.pick(operators);
-        let offset = [0, 4, 200, 300, 20_000][self.random.below(5) as usize];
+        let offset = self.offset();
         let _ = write!(self.text, "({operator} offset={offset} ");
         self.address();
         self.text.push(')');

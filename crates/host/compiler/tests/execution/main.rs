@@ -1,5 +1,6 @@
 //! Prepared modules, executed: what they compute, what they cost, and how they end.
 mod differential;
+mod forms;
 mod generator;
 mod guest;
 mod guests;

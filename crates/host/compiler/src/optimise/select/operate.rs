@@ -101,37 +101,10 @@ impl Selector<'_> {
         {
             return;
         }
+        if self.binary_in_place(function, [first, second], to) {
+            return;
+        }
         let kind = |name: &str| format!("{name}{width}");
-        if let Arg::Place(place) = second
-            && self.accumulator.has(first, words)
-        {
-            if self.try_form(&kind("ar"), function, &[Operand::Slot(place)], to) {
-                return;
-            }
-            let exchanged = swapped(function);
-            if compares(function) && self.try_right(exchanged, place, to) {
-                return;
-            }
-        }
-        if let Arg::Place(place) = first
-            && self.accumulator.has(second, words)
-        {
-            let is_done = commutes(function)
-                && self.try_form(&kind("ar"), function, &[Operand::Slot(place)], to);
-            if is_done || self.try_right(function, place, to) {
-                return;
-            }
-        }
-        if let (Arg::Place(one), Arg::Place(other)) = (first, second) {
-            let operands = [Operand::Slot(one), Operand::Slot(other)];
-            let exchanged = [operands[1], operands[0]];
-            if self.try_update(&kind("rr2"), function, operands, to)
-                || commutes(function) && self.try_update(&kind("rr2"), function, exchanged, to)
-                || self.try_form(&kind("rr"), function, &operands, to)
-            {
-                return;
-            }
-        }
         if let Arg::Place(place) = second
             && form(&kind("ar"), function).is_some()
         {
@@ -151,6 +124,48 @@ impl Selector<'_> {
             }
             _ => self.constants(function, first, second, to),
         }
+    }
+
+    /// An operation on what is in the accumulator or in slots already.
+    fn binary_in_place(
+        &mut self,
+        function: &'static str,
+        [first, second]: [Arg; 2],
+        to: Option<Place>,
+    ) -> bool {
+        let (words, width) = if is_long(function) { (2, "64") } else { (1, "") };
+        let kind = |name: &str| format!("{name}{width}");
+        if let Arg::Place(place) = second
+            && self.accumulator.has(first, words)
+        {
+            if self.try_form(&kind("ar"), function, &[Operand::Slot(place)], to) {
+                return true;
+            }
+            let exchanged = swapped(function);
+            if compares(function) && self.try_right(exchanged, place, to) {
+                return true;
+            }
+        }
+        if let Arg::Place(place) = first
+            && self.accumulator.has(second, words)
+        {
+            let is_done = commutes(function)
+                && self.try_form(&kind("ar"), function, &[Operand::Slot(place)], to);
+            if is_done || self.try_right(function, place, to) {
+                return true;
+            }
+        }
+        if let (Arg::Place(one), Arg::Place(other)) = (first, second) {
+            let operands = [Operand::Slot(one), Operand::Slot(other)];
+            let exchanged = [operands[1], operands[0]];
+            if self.try_update(&kind("rr2"), function, operands, to)
+                || commutes(function) && self.try_update(&kind("rr2"), function, exchanged, to)
+                || self.try_form(&kind("rr"), function, &operands, to)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Slot first, accumulator second: a form that each operation has.
