@@ -57,7 +57,7 @@ pub fn program(seed: u64) -> [String; 2] {
         labels: 0,
     };
     // Some frames have more slots than an instruction can name.
-    let extra_locals = if seed.is_multiple_of(5) { 130 } else { 0 };
+    let extra_locals = if seed.is_multiple_of(5) { 230 } else { 0 };
     generator.module(extra_locals);
     ["(select ", "(call $select_"].map(|form| {
         let is_call = form.ends_with('_');
@@ -110,14 +110,26 @@ impl Generator {
         for ty in &self.locals[PARAMS.len()..] {
             let _ = write!(self.text, " {ty}");
         }
-        // Room for the counters of loops.
-        self.text.push_str(" i32 i32 i32 i32)\n");
+        // Room for the counters of loops, a zero, and an index: what they hold is not told by a constant.
+        self.text.push_str(" i32 i32 i32 i32 i32)\n");
+        let (zero, index) = (self.zero(), self.zero() + 1);
+        let _ = writeln!(
+            self.text,
+            "(local.set {zero} (i32.and (local.get 0) (i32.const 0)))
+            (local.set {index} (i32.and (local.get 2) (i32.const 0x1fff)))
+            (if (i32.eqz (i32.or (local.get 0) (i32.const 1))) (then (unreachable)))"
+        );
         let statements = 3 + self.random.below(8);
         for _ in 0..statements {
             self.statement(3);
         }
         self.expression(result, 4);
         self.text.push_str(")\n");
+    }
+
+    /// The local behind the counters, which is 0.
+    fn zero(&self) -> usize {
+        self.locals.len() + 3
     }
 
     fn local(&mut self, ty: &str) -> Option<usize> {
@@ -209,12 +221,12 @@ impl Generator {
         let rounds = rounds as i64;
         let far = 1000 + 4 * rounds;
         let near = 100 + 4 * rounds;
-        // The last counter stays 0 all the time, for all that compares with a slot.
-        let zero = format!("(local.get {})", self.locals.len() + 3);
-        let kept =
-            format!("(local.set {counter} (i32.add {get} (i32.const 4)))(global.set $g0 {zero})");
+        let zero = format!("(local.get {})", self.zero());
+        let other = "(global.set $g0 (i32.const 5))";
+        let kept_up = format!("(local.set {counter} (i32.add {get} (i32.const 4))){other}");
+        let kept_down = format!("(local.set {counter} (i32.sub {get} (i32.const 1))){other}");
         let none = String::new();
-        match self.random.below(14) {
+        match self.random.below(16) {
             0 => (rounds, none, down),
             1 => (rounds, none, format!("(i32.gt_s {down} (i32.const 0))")),
             2 => (rounds, none, format!("(i32.lt_u (i32.const 0) {down})")),
@@ -223,11 +235,16 @@ impl Generator {
             5 => (100, none, format!("(i32.ne {up} (i32.const {near}))")),
             6 => (-4 * rounds, none, format!("(i32.lt_s {up} {zero})")),
             7 => (-4 * rounds, none, format!("(i32.ne {up} {zero})")),
-            8 => (-4 * rounds, kept, format!("(i32.lt_s {get} {zero})")),
-            9 => (-4 * rounds, kept, format!("(i32.ne {get} {zero})")),
-            10 => (100, kept, format!("(i32.ne {get} (i32.const {near}))")),
-            11 => (-4 * rounds, kept, get),
+            8 => (-4 * rounds, kept_up, format!("(i32.lt_s {get} {zero})")),
+            9 => (-4 * rounds, kept_up, format!("(i32.ne {get} {zero})")),
+            10 => (100, kept_up, format!("(i32.ne {get} (i32.const {near}))")),
+            11 => (-4 * rounds, kept_up, get),
             12 => (rounds, none, format!("(i32.lt_u {zero} {down})")),
+            13 => (rounds, kept_down, format!("(i32.lt_u {zero} {get})")),
+            14 => {
+                let begin = 4096 - 4 * rounds;
+                (begin, none, format!("(i32.eqz (i32.shr_u {up} (i32.const 12)))"))
+            }
             _ => (rounds, none, format!("(i32.gt_s {down} {zero})")),
         }
     }
@@ -248,16 +265,25 @@ impl Generator {
         // Most addresses exist; some are found out by the engine.
         match self.random.below(60) {
             0 => self.expression("i32", 2),
-            1..=20 => self.below(0x7fff),
+            1..=10 => self.below(0x7fff),
+            11..=13 => {
+                let _ = write!(self.text, "(local.get {})", self.zero() + 1);
+            }
+            14 | 15 => {
+                let (zero, index) = (self.zero(), self.zero() + 1);
+                let _ = write!(self.text, "(i32.add (local.get {index}) (local.get {zero}))");
+            }
+            16..=20 => {
+                let (index, constant) = (self.zero() + 1, self.random.below(0x3fff));
+                let _ = write!(self.text, "(i32.add (local.get {index}) (i32.const {constant}))");
+            }
             21..=35 => {
                 self.text.push_str("(i32.add ");
                 self.below(0x3fff);
                 let _ = write!(self.text, " (i32.const {}))", self.random.below(0x3fff));
             }
             36..=50 => {
-                self.text.push_str("(i32.add ");
-                self.below(0x3fff);
-                self.text.push(' ');
+                let _ = write!(self.text, "(i32.add (local.get {}) ", self.zero() + 1);
                 self.below(0x3fff);
                 self.text.push(')');
             }
@@ -319,6 +345,10 @@ impl Generator {
         let other = if ty == "i32" { "i64" } else { "i32" };
         let choice = self.random.below(if depth == 0 { 3 } else { 16 });
         match choice {
+            0 if self.random.below(3) == 0 => {
+                let global = if ty == "i32" { "$g0" } else { "$g1" };
+                let _ = write!(self.text, "(global.get {global})");
+            }
             0 => self.constant(ty),
             1 | 2 => match self.local(ty) {
                 Some(local) => {
@@ -353,7 +383,10 @@ impl Generator {
                     let _ = write!(self.text, "({of}.{operator} ");
                     self.expression(of, depth - 1);
                     self.text.push(' ');
-                    self.expression(of, depth - 1);
+                    match self.random.below(3) {
+                        0 => self.constant(of),
+                        _ => self.expression(of, depth - 1),
+                    }
                 }
                 self.text.push(')');
             }
