@@ -7,6 +7,7 @@ pub(super) fn fold_constants(body: &mut Body) {
     for block in &mut body.blocks {
         for instruction in block.iter_mut() {
             normalise(instruction);
+            add_up(instruction);
             fold(instruction);
         }
         block.retain(|instruction| !is_nothing(instruction));
@@ -49,6 +50,22 @@ fn normalise(instruction: &mut Instruction) {
     };
     *function = name;
     args[1] = Arg::Constant(constant);
+}
+
+/// An address has at most one constant part, and it is the second one.
+fn add_up(instruction: &mut Instruction) {
+    if !matches!(instruction.operation, Operation::Load { .. } | Operation::Store { .. }) {
+        return;
+    }
+    let args = &mut instruction.args;
+    match (args[0], args[1]) {
+        (Arg::Constant(base), Arg::Constant(addend)) => {
+            args[0] = Arg::Constant((base as u32).wrapping_add(addend as u32).into());
+            args[1] = Arg::None;
+        }
+        (Arg::Constant(_), Arg::Place(_)) => args.swap(0, 1),
+        _ => {}
+    }
 }
 
 fn is_nothing(instruction: &Instruction) -> bool {

@@ -1,6 +1,8 @@
 //! Puts what is used once into the instruction that uses it: additions into addresses, comparisons
 //! into branches.
-use super::body::{Arg, Body, Instruction, Operation, Place, TEMPORARIES, Words, alive_behind};
+use super::body::{
+    Arg, Body, Instruction, Operation, Place, SLOTS, TEMPORARIES, Words, alive_behind,
+};
 use super::forms::{compares, form};
 
 /// Farthest that a value is looked for in front of its use.
@@ -39,6 +41,11 @@ fn made_once(block: &[Instruction], at: usize, place: Place, alive: &Words) -> O
         let is_changed =
             |instruction: &Instruction| operand.words().any(|word| instruction.changes(word));
         if block[made + 1..at].iter().any(is_changed) {
+            return None;
+        }
+        // What is in no slot of its own does not outlive a call.
+        let clobbers = |instruction: &Instruction| !instruction.clobbers().is_empty();
+        if operand.word >= SLOTS && block[made + 1..at].iter().any(clobbers) {
             return None;
         }
     }

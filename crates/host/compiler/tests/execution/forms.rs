@@ -7,8 +7,9 @@ use wasmbed_compiler::prepare;
 use wasmbed_engine::{ColdOpcode, FunctionHeader, Opcode, Operand};
 use wasmbed_image::Image;
 
-/// Rows that only frames of more than 256 slots have, or imports.
-const ELSEWHERE: [Opcode; 3] = [Opcode::CallWide, Opcode::ClearWide, Opcode::CallHost];
+/// Rows that only frames of more than 256 slots have, imports, or tables that change.
+const ELSEWHERE: [Opcode; 4] =
+    [Opcode::CallWide, Opcode::ClearWide, Opcode::CallHost, Opcode::CallReference];
 
 /// Random programs that are looked at.
 const PROGRAMS_RANDOM: u64 = 150;
