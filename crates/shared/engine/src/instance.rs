@@ -276,7 +276,9 @@ impl Instance {
                 Some(Exit::Trap(trap)) => Some(Outcome::Trapped(trap, self.place(image))),
                 Some(Exit::OutOfFuel) => self.refill(image),
                 Some(Exit::Host(index, base)) => {
-                    self.call_host(image, &mut parts, host, index, base)
+                    // Many calls in a row, without a back-edge, end with the slice as well.
+                    let outcome = self.call_host(image, &mut parts, host, index, base);
+                    outcome.or_else(|| stop.is_over().then_some(Outcome::SliceEnd))
                 }
                 Some(Exit::Memory(opcode)) => self.whole_operation(image, &mut parts, opcode, stop),
             };
