@@ -216,8 +216,9 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Adds a message for those in `waiting`; older log lines make room. Answers whether it was
-    /// taken.
+    /// Adds a message for those in `waiting`; older log lines make room, and then older messages that
+    /// only the gateway has not taken: guests of one device go on talking while it is away. Answers
+    /// whether it was taken.
     pub fn push_message(
         &mut self,
         app: AppId,
@@ -234,11 +235,18 @@ impl<'a> Queue<'a> {
         let head = [topic.len() as u8];
         let parts = [&head[..], topic, payload];
         let record = Record { kind, app, sequence, uptime_ms, value, payload: &[] };
-        let is_taken = self.push_parts(&record, parts);
-        if !is_taken {
+        while !self.push_parts(&record, parts) {
             self.count_lost_message();
+            let Some(oldest) = self.find_left_to_gateway() else { return false };
+            self.remove(oldest);
         }
-        is_taken
+        true
+    }
+
+    fn find_left_to_gateway(&self) -> Option<usize> {
+        let is_left =
+            |record: &Record<'_>| record.kind == Kind::Message && record.value as u64 == GATEWAY;
+        self.records().find(|(_, record)| is_left(record)).map(|(at, _)| at)
     }
 
     /// Counts a message that somebody did not get.

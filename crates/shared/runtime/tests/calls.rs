@@ -410,25 +410,84 @@ fn a_guest_that_does_not_receive_loses_messages_and_they_are_counted() {
     assert_eq!(desk.device.deliver_local("t", b""), CommandOutcome::NoReceiver);
 }
 
+/// Sends six messages of 200 bytes that begin with their number, and says what became of each.
+const SIX: &str = r#"(local $n i32)
+      (loop $next
+        (i32.store8 (i32.const 8) (local.get $n))
+        (call $say (call $message_send (i32.const 0) (i32.const 1) (i32.const 8) (i32.const 200)))
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (br_if $next (i32.lt_u (local.get $n) (i32.const 6))))"#;
+
+/// The same, with a pause behind each that lets a receiver keep up.
+fn slow_six() -> String {
+    SIX.replace("(local.set $n", "(call $timer_wait_ms (i32.const 20)) (local.set $n")
+}
+
 #[test]
-fn a_full_queue_drops_messages_to_the_cloud_and_says_so() {
+fn while_the_gateway_is_away_the_oldest_messages_to_it_make_room() {
     let mut desk = Desk::new();
     desk.is_listening = false;
-    let body = r#"(local $left i32)
-      (local.set $left (i32.const 6))
-      (loop $next
-        (call $say (call $message_send (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 200)))
-        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-        (br_if $next (local.get $left)))"#;
-    desk.install(Guest::new("sender", &["telemetry:r", "send"]), &module("t", body));
-    desk.run_for(50);
+    let grants = ["telemetry:r", "send", "timer"];
+    desk.install(Guest::new("sender", &grants), &module("t", &slow_six()));
+    desk.run_for(500);
     while desk.listen() {}
-    let values = desk.values("r");
-    assert_eq!(values[0], 0);
-    assert!(values.contains(&status::DROPPED.into()), "{values:?}");
-    let sent = desk.said.iter().filter(|said| matches!(said, Said::Message { .. })).count();
-    assert_eq!(sent, values.iter().filter(|value| **value == 0).count());
-    assert_eq!(desk.device.local_dropped()[2] as usize, values.len() - sent);
+    let numbers = desk.said.iter().filter_map(|said| match said {
+        Said::Message { payload, .. } => Some(payload[0]),
+        _ => None,
+    });
+    let numbers: Vec<_> = numbers.collect();
+    let dropped = desk.device.local_dropped()[2] as usize;
+    assert_eq!(desk.values("r"), [0; 6]);
+    assert_eq!((numbers.last(), numbers.len() + dropped), (Some(&5), 6), "{numbers:?}");
+    assert!(dropped > 0 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
+#[test]
+fn messages_between_guests_go_on_while_the_gateway_is_away() {
+    let mut desk = Desk::new();
+    desk.is_listening = false;
+    let receive = r#"(loop $next
+        (drop (call $message_receive (i32.const 100) (i32.const 300) (i32.const -1)))
+        (drop (call $kv_set (i32.const 102) (i32.const 1) (i32.const 0) (i32.const 0)))
+        (br $next))"#;
+    let grants = ["telemetry", "receive", "storage:100"];
+    desk.install(Guest::new("near", &grants), &module("", receive));
+    desk.run_for(20);
+    let grants = ["telemetry", "send", "timer"];
+    desk.install(Guest::new("sender", &grants), &module("t", &slow_six()));
+    desk.run_for(500);
+    let mut keys = 0;
+    for index in 0..16 {
+        let mut head = [0; 18];
+        let flash = &mut desk.platform.flash;
+        let mut journal = wasmbed_journal::Journal::mount(flash).unwrap();
+        let key = wasmbed_journal::Key::new(32 + index);
+        keys += u32::from(journal.peek(flash, key, &mut head).unwrap().is_some());
+    }
+    assert_eq!(keys, 6, "each message arrived");
+}
+
+#[test]
+fn a_message_that_no_room_can_be_made_for_is_dropped_and_says_so() {
+    let mut desk = Desk::new();
+    desk.is_listening = false;
+    // Samples are never thrown away for a message.
+    let body = r#"(local $i i32)
+      (loop $fill
+        (call $say (i32.const 7))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $fill (i32.lt_u (local.get $i) (i32.const 22))))
+      (local.set $i (call $message_send
+        (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 200)))
+      (drop (call $kv_set (i32.const 0) (i32.const 1) (i32.const 8) (local.get $i)))"#;
+    let grants = ["telemetry:r", "send", "storage:100"];
+    let app = desk.install(Guest::new("sender", &grants), &module("t", body));
+    desk.run_for(200);
+    assert_eq!(desk.report(app).state, GuestState::Finished);
+    assert_eq!(desk.device.local_dropped()[2], 1);
+    while desk.listen() {}
+    assert!(!desk.said.iter().any(|said| matches!(said, Said::Message { .. })));
+    assert_eq!(desk.values("r").len(), 22);
 }
 
 #[test]
