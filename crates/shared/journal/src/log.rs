@@ -142,10 +142,23 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         key: Key,
         value: &[u8],
     ) -> Result<(), Error> {
-        if value.len() > limits::VALUE_BYTES_MAX {
+        self.store_parts(flash, key, &[value])
+    }
+
+    /// The same for a value in parts, for callers that have no room to put them together.
+    ///
+    /// # Errors
+    /// As [`Log::store`].
+    pub fn store_parts<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        key: Key,
+        parts: &[&[u8]],
+    ) -> Result<(), Error> {
+        if parts.iter().map(|part| part.len()).sum::<usize>() > limits::VALUE_BYTES_MAX {
             return Err(Error::TooLarge);
         }
-        self.append(flash, Header::of_value(key.0, value), value)
+        self.append(flash, Header::of_value(key.0, parts), parts)
     }
 
     /// Forgets the value of `key`. The old bytes stay in flash until both segments were reused:
@@ -181,7 +194,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         &mut self,
         flash: &mut F,
         header: Header,
-        data: &[u8],
+        parts: &[&[u8]],
     ) -> Result<(), Error> {
         self.refresh(flash)?;
         if u32::from(self.tail) + header.record_bytes() > SEGMENT {
@@ -191,7 +204,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
             self.compact(flash)?;
         }
         let at = self.tail;
-        self.program_record(flash, u32::from(at), header, data)?;
+        self.program_record(flash, u32::from(at), header, parts)?;
         self.tail = at + header.record_bytes() as u16;
         if let Some(slot) = self.index.get_mut(usize::from(header.key)) {
             *slot = if header.removed { 0 } else { at };
@@ -206,16 +219,21 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         flash: &mut F,
         at: u32,
         header: Header,
-        data: &[u8],
+        parts: &[&[u8]],
     ) -> Result<(), Error> {
         let mut piece = [0xFF; PIECE_BYTES];
-        let (head, rest) = data.split_at(data.len().min(PIECE_BYTES - HEADER_BYTES as usize));
         piece[..HEADER_BYTES as usize].copy_from_slice(&header.encode());
-        let end = HEADER_BYTES as usize + head.len();
-        piece[HEADER_BYTES as usize..end].copy_from_slice(head);
+        let mut end = HEADER_BYTES as usize;
         let base = self.base(self.active);
-        if !rest.is_empty() {
-            self.program(flash, base + at + PIECE_BYTES as u32, rest)?;
+        let mut place = base + at + PIECE_BYTES as u32;
+        for part in parts {
+            let (head, rest) = part.split_at(part.len().min(PIECE_BYTES - end));
+            piece[end..end + head.len()].copy_from_slice(head);
+            end += head.len();
+            if !rest.is_empty() {
+                self.program(flash, place, rest)?;
+                place += rest.len() as u32;
+            }
         }
         self.program(flash, base + at, &piece[..end])
     }

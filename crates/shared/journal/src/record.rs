@@ -29,10 +29,11 @@ pub struct Header {
 }
 
 impl Header {
-    /// Header of a record that holds `data`.
-    pub fn of_value(key: u8, data: &[u8]) -> Self {
-        let mut header = Self { key, removed: false, data_bytes: data.len() as u16, data_crc: 0 };
-        header.data_crc = crc32(header.crc_start(), data);
+    /// Header of a record that holds `parts`, one behind the other.
+    pub fn of_value(key: u8, parts: &[&[u8]]) -> Self {
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        let mut header = Self { key, removed: false, data_bytes: bytes as u16, data_crc: 0 };
+        header.data_crc = parts.iter().fold(header.crc_start(), |crc, part| crc32(crc, part));
         header
     }
 

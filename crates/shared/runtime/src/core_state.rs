@@ -420,6 +420,40 @@ impl Note {
 /// Where the manifest lies in its slot, behind its length.
 pub const MANIFEST_AT: u32 = 2;
 
+/// Where something lies in the encoded manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// First byte.
+    pub at: u16,
+    /// Length.
+    pub bytes: u8,
+}
+
+impl Part {
+    const NONE: Self = Self { at: 0, bytes: 0 };
+
+    /// Where `part` lies in `whole`, of which it is a part.
+    fn of(part: &[u8], whole: &[u8]) -> Self {
+        let at = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+        Self { at: at as u16, bytes: part.len() as u8 }
+    }
+}
+
+/// Where the strings of a guest lie: it asks for them seldom, so they stay in the flash.
+#[derive(Clone, Copy, Debug)]
+pub struct Strings {
+    /// Name of the application.
+    pub name: Part,
+    /// Arguments.
+    pub args: Part,
+    /// Environment.
+    pub environ: Part,
+}
+
+impl Strings {
+    pub const NONE: Self = Self { name: Part::NONE, args: Part::NONE, environ: Part::NONE };
+}
+
 /// Where the image lies in its slot.
 pub const fn image_offset(manifest_bytes: u16) -> u32 {
     MANIFEST_AT + manifest_bytes as u32 + limits::SIGNATURE_BYTES as u32
@@ -460,7 +494,7 @@ pub fn read_head<P: Platform>(platform: &mut P, guest: &mut Guest) -> bool {
     if manifest.app_uid != guest.app.0 || manifest.generation != guest.generation {
         return false;
     }
-    guest.take_manifest(&manifest, manifest_bytes);
+    guest.take_manifest(&manifest, bytes);
     true
 }
 
@@ -479,11 +513,16 @@ impl Guest {
         self.has_manifest = false;
     }
 
-    /// Takes over what the signed manifest says.
-    pub fn take_manifest(&mut self, manifest: &Manifest<'_>, manifest_bytes: u16) {
+    /// Takes over what the signed manifest, encoded in `bytes`, says.
+    fn take_manifest(&mut self, manifest: &Manifest<'_>, bytes: &[u8]) {
         self.digest = Digest(manifest.image_digest);
         self.image_bytes = manifest.image_bytes;
-        self.manifest_bytes = manifest_bytes;
+        self.manifest_bytes = bytes.len() as u16;
+        self.strings = Strings {
+            name: Part::of(manifest.app_name.as_bytes(), bytes),
+            args: Part::of(manifest.config.args, bytes),
+            environ: Part::of(manifest.config.environ, bytes),
+        };
         self.policy = manifest.restart_policy;
         self.fuel_limit = manifest.limits.fuel;
         self.priority = manifest.priority;

@@ -6,7 +6,7 @@ use wasmbed_image::{Capability, Grants, RestartPolicy};
 use wasmbed_wire::{AppId, Digest, GuestReason, GuestState, StateReport};
 
 use crate::arena::{self, Range};
-use crate::core_state::Core;
+use crate::core_state::{Core, Strings};
 use crate::host::{GuestHost, Wait};
 use crate::limits;
 use crate::mail::receiver;
@@ -171,6 +171,8 @@ pub struct Guest {
     pub care_bytes: u16,
     /// When it is killed, if it was asked to end.
     pub stop_at_ms: Option<u64>,
+    /// Where its arguments and environment lie in the manifest.
+    pub strings: Strings,
     /// What the call that waits keeps.
     pub wait: Wait,
     /// Part of the arena: image, working memory.
@@ -221,6 +223,7 @@ impl Guest {
         grant_bytes: 0,
         care_bytes: 0,
         stop_at_ms: None,
+        strings: Strings::NONE,
         wait: Wait::NONE,
         range: None,
         instance: None,
@@ -461,7 +464,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             rates,
             wait: &mut guest.wait,
             slot: guest.slot,
-            manifest_bytes: guest.manifest_bytes,
+            strings: &guest.strings,
             told: self.told,
             is_stopping: guest.stop_at_ms.is_some(),
             calls: 0,

@@ -10,6 +10,7 @@ use wasmbed_image::{Argument, Capability, Grants};
 use wasmbed_journal::Journal;
 use wasmbed_wire::AppId;
 
+use crate::core_state::Strings;
 use crate::platform::{Platform, has};
 use crate::queue::Queue;
 
@@ -51,9 +52,9 @@ pub struct GuestHost<'x, 'q, P: Platform> {
     /// State of the rates, [`wasmbed_image::grants::RATE_STATE_BYTES`] each.
     pub rates: &'x mut [u8],
     pub wait: &'x mut Wait,
-    /// Slot of the image, and bytes of the manifest in it.
+    /// Slot of the image, and where the strings lie in the manifest there.
     pub slot: u8,
-    pub manifest_bytes: u16,
+    pub strings: &'x Strings,
     /// Wall clock at a time since boot, both in milliseconds, if the gateway told it.
     pub told: Option<(u64, u64)>,
     /// Whether the guest shall end.

@@ -100,9 +100,10 @@ pub fn set<P: Platform>(
     journal: &mut Journal,
     platform: &mut P,
     app: AppId,
-    [key, value]: [&[u8]; 2],
+    pair: [&[u8]; 2],
     allowed_bytes: u16,
 ) -> Result<bool, u32> {
+    let [key, value] = pair;
     let found = find(journal, platform, app, key).map_err(status_of)?;
     let pair_bytes = (key.len() + value.len()) as u32;
     let index = found.index.or(found.free).ok_or(status::DROPPED)?;
@@ -112,23 +113,29 @@ pub fn set<P: Platform>(
     if own_bytes > allowed_bytes.into() || log_bytes > limits::VALUES_BYTES_MAX {
         return Err(status::DROPPED);
     }
-    let mut record = [0; RECORD_BYTES_MAX];
-    if found.index.is_some() && found.bytes == pair_bytes {
-        let fetched = journal.fetch(platform.flash(), keys::value(index), &mut record);
-        let bytes = fetched.map_err(status_of)?.unwrap_or(0);
-        if record.get(HEAD_BYTES + key.len()..bytes) == Some(value) {
-            return Ok(false);
-        }
+    if found.index.is_some()
+        && found.bytes == pair_bytes
+        && is_kept(journal, platform, index, pair)?
+    {
+        return Ok(false);
     }
-    let mut used = 0;
-    for part in [&app.0[..], &[key.len() as u8], key, value] {
-        let place = record.get_mut(used..used + part.len()).ok_or(status::REFUSED)?;
-        place.copy_from_slice(part);
-        used += part.len();
-    }
-    let record = record.get(..used).unwrap_or_default();
-    journal.store(platform.flash(), keys::value(index), record).map_err(status_of)?;
+    let parts = [&app.0[..], &[key.len() as u8], key, value];
+    journal.store_parts(platform.flash(), keys::value(index), &parts).map_err(status_of)?;
     Ok(true)
+}
+
+/// Whether the record holds this value already.
+#[inline(never)]
+fn is_kept<P: Platform>(
+    journal: &mut Journal,
+    platform: &mut P,
+    index: u8,
+    [key, value]: [&[u8]; 2],
+) -> Result<bool, u32> {
+    let mut record = [0; RECORD_BYTES_MAX];
+    let fetched = journal.fetch(platform.flash(), keys::value(index), &mut record);
+    let bytes = fetched.map_err(status_of)?.unwrap_or(0);
+    Ok(record.get(HEAD_BYTES + key.len()..bytes) == Some(value))
 }
 
 /// Forgets a value.

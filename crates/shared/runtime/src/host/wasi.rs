@@ -6,11 +6,12 @@
 
 use wasmbed_abi::{self as abi, wasi};
 use wasmbed_engine::{Args, HostOutcome, guest_slice};
-use wasmbed_image::{Capability, Manifest};
+use wasmbed_image::Capability;
+use wasmbed_image::limits::{CONFIG_BYTES_MAX, NAME_BYTES_MAX};
 use wasmbed_journal::Journal;
 
 use super::{GuestHost, target_slice};
-use crate::core_state::MANIFEST_AT;
+use crate::core_state::{MANIFEST_AT, Part, Strings};
 use crate::limits;
 use crate::platform::Platform;
 
@@ -88,21 +89,10 @@ impl<P: Platform> GuestHost<'_, '_, P> {
 
     #[inline(never)]
     fn read_config(&mut self, import: u16, at: [u32; 2], memory: &mut [u8]) -> Errno {
-        let mut buffer = [0; wasmbed_image::limits::MANIFEST_BYTES_MAX];
-        let bytes = buffer.get_mut(..usize::from(self.manifest_bytes))?;
-        if Journal::image_read(self.platform.flash(), self.slot, MANIFEST_AT, bytes).is_err() {
-            return Some(wasi::IO);
-        }
-        let Ok(manifest) = Manifest::decode(bytes) else { return Some(wasi::IO) };
-        // The first argument is the name of the program.
-        let parts: [&[u8]; 3] = match import {
-            abi::ARGS_SIZES_GET | abi::ARGS_GET => {
-                [manifest.app_name.as_bytes(), &[0], manifest.config.args]
-            }
-            _ => [&[], &[], manifest.config.environ],
-        };
-        let strings = parts.iter().flat_map(|part| part.iter()).filter(|byte| **byte == 0).count();
-        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        let mut text = [0; NAME_BYTES_MAX + 1 + CONFIG_BYTES_MAX];
+        let Some(bytes) = self.read_strings(import, &mut text) else { return Some(wasi::IO) };
+        let text = text.get(..bytes)?;
+        let strings = text.iter().filter(|byte| **byte == 0).count();
         let [first, second] = at;
         if matches!(import, abi::ARGS_SIZES_GET | abi::ENVIRON_SIZES_GET) {
             put_word(memory, first, strings as u32)?;
@@ -112,7 +102,7 @@ impl<P: Platform> GuestHost<'_, '_, P> {
         target_slice(memory, first, strings as u32 * 4)?;
         target_slice(memory, second, bytes as u32)?;
         let (mut place, mut pointer, mut is_begin) = (second, first, true);
-        for byte in parts.into_iter().flatten() {
+        for byte in text {
             if is_begin {
                 put_word(memory, pointer, place)?;
                 pointer += 4;
@@ -122,6 +112,24 @@ impl<P: Platform> GuestHost<'_, '_, P> {
             is_begin = *byte == 0;
         }
         Some(wasi::SUCCESS)
+    }
+
+    /// Reads the strings of a call, each with its end; answers their bytes.
+    fn read_strings(&mut self, import: u16, text: &mut [u8]) -> Option<usize> {
+        let Strings { name, args, environ } = *self.strings;
+        if !matches!(import, abi::ARGS_SIZES_GET | abi::ARGS_GET) {
+            return self.read_part(environ, text);
+        }
+        // The first argument is the name of the program; the zero behind it is there already.
+        let name_bytes = self.read_part(name, text)? + 1;
+        Some(name_bytes + self.read_part(args, text.get_mut(name_bytes..)?)?)
+    }
+
+    fn read_part(&mut self, part: Part, text: &mut [u8]) -> Option<usize> {
+        let target = text.get_mut(..part.bytes.into())?;
+        let at = MANIFEST_AT + u32::from(part.at);
+        Journal::image_read(self.platform.flash(), self.slot, at, target).ok()?;
+        Some(part.bytes.into())
     }
 
     /// The time of a clock in nanoseconds.
