@@ -3,7 +3,7 @@
 use crate::clock::CLOCK;
 use crate::console::{self, Part};
 use crate::flash::StoragePort;
-use crate::{board, ports, stack};
+use crate::{board, limits, ports, stack};
 use core::sync::atomic::AtomicBool;
 #[cfg(board_i2c = "versatile")]
 use wasmbed_chip_mps2::SbCon;

@@ -131,6 +131,63 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         Ok(Some(bytes))
     }
 
+    /// Copies what is behind the first `skipped` bytes of the value of `key` into `target`; answers
+    /// its length, or `None` if there is no value or it is shorter. The checksum of the whole value
+    /// is compared, without room for all of it.
+    ///
+    /// # Errors
+    /// As [`Log::fetch`].
+    pub fn fetch_behind<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        key: Key,
+        skipped: usize,
+        target: &mut [u8],
+    ) -> Result<Option<usize>, Error> {
+        self.refresh(flash)?;
+        let Some(offset) = self.offset_of(key) else { return Ok(None) };
+        let header = self.header_at(flash, offset)?.ok_or(Error::Damaged)?;
+        if header.key != key.0 || header.removed || !self.data_matches(flash, offset, &header)? {
+            return Err(Error::Damaged);
+        }
+        let Some(bytes) = usize::from(header.data_bytes).checked_sub(skipped) else {
+            return Ok(None);
+        };
+        let target = target.get_mut(..bytes).ok_or(Error::TooLarge)?;
+        self.read(flash, offset + HEADER_BYTES + skipped as u32, target)?;
+        Ok(Some(bytes))
+    }
+
+    /// Whether the value of `key` is `value` behind its first `skipped` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Flash`] or [`Error::Damaged`].
+    pub fn holds<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        key: Key,
+        skipped: usize,
+        value: &[u8],
+    ) -> Result<bool, Error> {
+        self.refresh(flash)?;
+        let Some(offset) = self.offset_of(key) else { return Ok(false) };
+        let header = self.header_at(flash, offset)?.ok_or(Error::Damaged)?;
+        if usize::from(header.data_bytes) != skipped + value.len() {
+            return Ok(false);
+        }
+        let mut at = offset + HEADER_BYTES + skipped as u32;
+        let mut piece = [0; PIECE_BYTES];
+        for expected in value.chunks(PIECE_BYTES) {
+            let part = &mut piece[..expected.len()];
+            self.read(flash, at, part)?;
+            if part != expected {
+                return Ok(false);
+            }
+            at += expected.len() as u32;
+        }
+        Ok(true)
+    }
+
     /// Keeps `value` under `key`. When this returns, it survives a power cut.
     ///
     /// # Errors

@@ -84,13 +84,12 @@ pub fn get<P: Platform>(
 ) -> Result<usize, u32> {
     let found = find(journal, platform, app, key).map_err(status_of)?;
     let index = found.index.ok_or(status::NOT_THERE)?;
-    let mut record = [0; RECORD_BYTES_MAX];
-    let fetched = journal.fetch(platform.flash(), keys::value(index), &mut record);
-    let bytes = fetched.map_err(status_of)?.ok_or(status::NOT_THERE)?;
-    let value = record.get(HEAD_BYTES + key.len()..bytes).ok_or(status::FAILED)?;
-    let target = target.get_mut(..value.len()).ok_or(status::TOO_SMALL)?;
-    target.copy_from_slice(value);
-    Ok(value.len())
+    let skipped = HEAD_BYTES + key.len();
+    match journal.fetch_behind(platform.flash(), keys::value(index), skipped, target) {
+        Ok(bytes) => bytes.ok_or(status::FAILED),
+        Err(Error::TooLarge) => Err(status::TOO_SMALL),
+        Err(error) => Err(status_of(error)),
+    }
 }
 
 /// Keeps a value, if the application then has at most `allowed_bytes`. One that is kept already is
@@ -100,10 +99,9 @@ pub fn set<P: Platform>(
     journal: &mut Journal,
     platform: &mut P,
     app: AppId,
-    pair: [&[u8]; 2],
+    [key, value]: [&[u8]; 2],
     allowed_bytes: u16,
 ) -> Result<bool, u32> {
-    let [key, value] = pair;
     let found = find(journal, platform, app, key).map_err(status_of)?;
     let pair_bytes = (key.len() + value.len()) as u32;
     let index = found.index.or(found.free).ok_or(status::DROPPED)?;
@@ -113,29 +111,16 @@ pub fn set<P: Platform>(
     if own_bytes > allowed_bytes.into() || log_bytes > limits::VALUES_BYTES_MAX {
         return Err(status::DROPPED);
     }
-    if found.index.is_some()
-        && found.bytes == pair_bytes
-        && is_kept(journal, platform, index, pair)?
-    {
-        return Ok(false);
+    let place = keys::value(index);
+    if found.index.is_some() && found.bytes == pair_bytes {
+        let skipped = HEAD_BYTES + key.len();
+        if journal.holds(platform.flash(), place, skipped, value).map_err(status_of)? {
+            return Ok(false);
+        }
     }
     let parts = [&app.0[..], &[key.len() as u8], key, value];
-    journal.store_parts(platform.flash(), keys::value(index), &parts).map_err(status_of)?;
+    journal.store_parts(platform.flash(), place, &parts).map_err(status_of)?;
     Ok(true)
-}
-
-/// Whether the record holds this value already.
-#[inline(never)]
-fn is_kept<P: Platform>(
-    journal: &mut Journal,
-    platform: &mut P,
-    index: u8,
-    [key, value]: [&[u8]; 2],
-) -> Result<bool, u32> {
-    let mut record = [0; RECORD_BYTES_MAX];
-    let fetched = journal.fetch(platform.flash(), keys::value(index), &mut record);
-    let bytes = fetched.map_err(status_of)?.unwrap_or(0);
-    Ok(record.get(HEAD_BYTES + key.len()..bytes) == Some(value))
 }
 
 /// Forgets a value.
