@@ -148,6 +148,7 @@ impl Need {
 const OWN_IMPORTS: usize = STOP_REQUESTED as usize;
 
 /// The needs of all imports, in the order of the table.
+#[cfg_attr(not(test), expect(clippy::indexing_slicing, reason = "evaluated when this is compiled"))]
 static NEEDS: [Need; TABLE.len()] = {
     let mut needs = [Need { capability: Need::NOTHING, argument_words: 0 }; TABLE.len()];
     let mut index = 0;
