@@ -97,6 +97,8 @@ pub(super) fn check(image: &Image<'_>) -> Result<(), LoadError> {
     for index in 0..u32::from(header.table_elements) {
         sound(image.table_element(index).is_some_and(is_function))?;
     }
+    // An instruction names a table in one byte.
+    sound(header.tables <= 1 << 8)?;
     let mut words = u64::from(header.dropped_words());
     for index in 0..header.tables {
         let table = image.table(index).ok_or(LoadError::Inconsistent)?;
