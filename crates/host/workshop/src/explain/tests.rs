@@ -78,3 +78,24 @@ fn what_cannot_be_explained_is_refused_by_name() {
     check(b"WBIM", "not a sound image");
     check(&module(r#"(module (import "env" "x" (func)) (func (export "run")))"#), "env.x");
 }
+
+#[test]
+fn changed_files_are_explained_or_refused() {
+    let module = module(BLINK);
+    let image = explain(Path::new(PATH), &module, &GuestLimits::default()).unwrap().image;
+    let mut cases = 0;
+    for original in [module, image] {
+        for index in 0..original.len() {
+            for change in [1, 0x80, 0xff] {
+                let mut changed = original.clone();
+                changed[index] ^= change;
+                if let Ok(explained) = explain(Path::new(PATH), &changed, &GuestLimits::default()) {
+                    assert!(!explained.text().is_empty());
+                    let _ = explained.disassembly();
+                }
+                cases += 1;
+            }
+        }
+    }
+    println!("\ncases: {cases}\n");
+}
