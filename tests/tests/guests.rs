@@ -1,4 +1,4 @@
-//! What guests may do, from the deployment to the device: messages, WASI, storage, traps, and that a
+//! What guests may do, from the deployment to the device: messages, WASI, storage, traps; and that a
 //! guest that never rests takes nothing from the others.
 
 use std::time::{Duration, Instant};
@@ -137,4 +137,19 @@ fn a_trap_is_placed_in_the_module_and_told_wherever_people_look() {
     let events = platform.wasmbed(&["get", "events"]);
     assert!(events.contains(&place), "no event says so: {events}");
     println!("\ncases: 4");
+}
+
+#[test]
+fn a_board_whose_firmware_lacks_something_is_not_sent_what_needs_it() {
+    if !prepared() {
+        return;
+    }
+    let platform = Platform::start("lacks");
+    platform.apply(&modules::virtual_device("small", "stm32vldiscovery"));
+    platform.wait("virtualdevice/small", "jsonpath={.status.device}");
+    let program = modules::binary(modules::PRINTS_ARGUMENTS);
+    platform.apply(&granted("args", &program, "small", &["log", "args"]));
+    let message = platform.ready_reason("application/args", "DoesNotFit");
+    assert!(message.contains("ImportRefused: its imports need args, wasi"), "{message}");
+    println!("\ncases: 1");
 }
