@@ -17,7 +17,7 @@ pub fn build_runner() -> Result<()> {
 
 /// Builds what runs images in slices of any length, for both boards.
 pub fn build_slices() -> Result<()> {
-    build("crates/shared/engine/on-board", "on-board")
+    build("tests/engine/slices", "slices")
 }
 
 fn build(folder: &str, target_folder: &str) -> Result<()> {
@@ -34,7 +34,7 @@ fn build(folder: &str, target_folder: &str) -> Result<()> {
 /// What the test of slices needs: its binaries, and the measured programs where they were built.
 pub fn slices_environment() -> [(&'static str, std::ffi::OsString); 2] {
     [
-        ("WASMBED_ON_BOARD", paths::target().join("on-board").into_os_string()),
+        ("WASMBED_ENGINE_SLICES", paths::target().join("slices").into_os_string()),
         ("WASMBED_BENCH_PROGRAMS", paths::cache().join("bench/wasm").into_os_string()),
     ]
 }

@@ -1,8 +1,8 @@
 //! The assembly core against the portable executor: the same images on an emulated board, in slices of
 //! any length and with fuel that runs out anywhere. Results, memory, fuel and places must be equal.
 //!
-//! Needs QEMU and the binaries of `crates/shared/engine/on-board`, whose target folder is in
-//! `WASMBED_ON_BOARD`; without it the test says that it was skipped.
+//! Needs QEMU and the binaries of `tests/engine/slices`, whose target folder is in
+//! `WASMBED_ENGINE_SLICES`; without it the test says that it was skipped.
 #[path = "../execution/programs.rs"]
 mod programs;
 
@@ -190,8 +190,10 @@ fn told(machine: &str, binary: &Path, programs: &[Program]) -> Vec<String> {
 
 #[test]
 fn boards_do_what_the_host_does() {
-    let Some(folder) = std::env::var_os("WASMBED_ON_BOARD") else {
-        println!("skipped: WASMBED_ON_BOARD does not say where the binaries of the boards are");
+    let Some(folder) = std::env::var_os("WASMBED_ENGINE_SLICES") else {
+        println!(
+            "skipped: WASMBED_ENGINE_SLICES does not say where the binaries of the boards are"
+        );
         return;
     };
     let programs = all_programs();
@@ -200,7 +202,7 @@ fn boards_do_what_the_host_does() {
     for (machine, target) in
         [("mps2-an385", "thumbv7m-none-eabi"), ("mps2-an386", "thumbv7em-none-eabihf")]
     {
-        let binary = Path::new(&folder).join(target).join("release/wasmbed-engine-on-board");
+        let binary = Path::new(&folder).join(target).join("release/wasmbed-engine-slices");
         let told = told(machine, &binary, &programs);
         for (told, expected) in told.iter().zip(&expected) {
             assert_eq!(told, expected, "{machine}, after {cases} equal lines");
