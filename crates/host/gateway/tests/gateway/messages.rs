@@ -118,7 +118,9 @@ async fn what_became_of_a_sent_message_is_told() {
     let path = device_path(&key, "messages");
     let text = json!({ "topic": "chat/a", "text": "hello" });
     let binary = json!({ "topic": "chat/a", "payload": BASE64.encode([0xff, 0]) });
-    let cases: [(&Value, &[u8], CommandOutcome, u8, u16, &str); 6] = [
+    /// Order, payload; outcome and receivers as the device answers; status and words for the user.
+    type Case<'a> = (&'a Value, &'a [u8], CommandOutcome, u8, u16, &'a str);
+    let cases: [Case; 6] = [
         (&text, b"hello", CommandOutcome::Done, 2, 200, ""),
         (&binary, &[0xff, 0], CommandOutcome::Done, 1, 200, ""),
         (&text, b"hello", CommandOutcome::NoReceiver, 0, 409, "receive:chat/a"),
