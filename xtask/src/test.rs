@@ -127,7 +127,8 @@ fn unit_group(_: &str) -> Result<Counts> {
 
 fn spec_group(_: &str) -> Result<Counts> {
     engine::build_runner()?;
-    let arguments = ["--package", engine::PACKAGE, "--test", "runner", "--test", "suite"];
+    let arguments =
+        ["--package", engine::PACKAGE, "--test", "runner", "--test", "suite", "--test", "forms"];
     let mut counts = cargo_test(&arguments, &[engine::environment()])?;
     engine::build_slices()?;
     let arguments = ["--package", "wasmbed-compiler", "--test", "board"];
