@@ -234,8 +234,9 @@ impl Instance {
         }
         let is_loaded =
             Region::of(image) == self.image_region && Region::of(arena) == self.arena_region;
-        let outcome = match Image::parse(image) {
-            Ok(image) if is_loaded => self.run_parsed(&image, arena, host, stop),
+        // The parsed image is large, and stays where it was made while the guest runs.
+        let outcome = match &Image::parse(image) {
+            Ok(image) if is_loaded => self.run_parsed(image, arena, host, stop),
             _ => Outcome::Trapped(Trap::BadCode, Place { function: 0, offset: 0 }),
         };
         if let Outcome::Finished | Outcome::Exited(_) | Outcome::Trapped(..) = outcome {
@@ -266,25 +267,39 @@ impl Instance {
                     None => Some(Exit::Trap(Trap::BadCode)),
                 },
             };
-            let Some(mut parts) = self.split(image, arena) else {
-                return Outcome::Trapped(Trap::BadCode, self.place(image));
-            };
-            let outcome = match exit {
-                None => continue,
-                Some(Exit::Finished) => self.next_phase(image),
-                Some(Exit::Stop) => Some(Outcome::SliceEnd),
-                Some(Exit::Trap(trap)) => Some(Outcome::Trapped(trap, self.place(image))),
-                Some(Exit::OutOfFuel) => self.refill(image),
-                Some(Exit::Host(index, base)) => {
-                    // Many calls in a row, without a back-edge, end with the slice as well.
-                    let outcome = self.call_host(image, &mut parts, host, index, base);
-                    outcome.or_else(|| stop.is_over().then_some(Outcome::SliceEnd))
-                }
-                Some(Exit::Memory(opcode)) => self.whole_operation(image, &mut parts, opcode, stop),
-            };
-            if let Some(outcome) = outcome {
+            let Some(exit) = exit else { continue };
+            if let Some(outcome) = self.act(image, arena, exit, host, stop) {
                 return outcome;
             }
+        }
+    }
+
+    /// Does what the loop left to do; gives how the run ends if it does.
+    ///
+    /// Not inlined, so that the stack of the loop does not hold what it needs.
+    #[inline(never)]
+    fn act(
+        &mut self,
+        image: &Image<'_>,
+        arena: &mut [u8],
+        exit: Exit,
+        host: &mut dyn Host,
+        stop: &mut impl Stop,
+    ) -> Option<Outcome> {
+        let Some(mut parts) = self.split(image, arena) else {
+            return Some(Outcome::Trapped(Trap::BadCode, self.place(image)));
+        };
+        match exit {
+            Exit::Finished => self.next_phase(image),
+            Exit::Stop => Some(Outcome::SliceEnd),
+            Exit::Trap(trap) => Some(Outcome::Trapped(trap, self.place(image))),
+            Exit::OutOfFuel => self.refill(image),
+            Exit::Host(index, base) => {
+                // Many calls in a row, without a back-edge, end with the slice as well.
+                let outcome = self.call_host(image, &mut parts, host, index, base);
+                outcome.or_else(|| stop.is_over().then_some(Outcome::SliceEnd))
+            }
+            Exit::Memory(opcode) => self.whole_operation(image, &mut parts, opcode, stop),
         }
     }
 
@@ -299,6 +314,7 @@ impl Instance {
     }
 
     /// Opens the frame of the function that a phase begins with. It has no caller to return to.
+    #[inline(never)]
     fn open_first_frame(
         &mut self,
         image: &Image<'_>,

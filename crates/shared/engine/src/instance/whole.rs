@@ -71,6 +71,10 @@ impl Work<'_> {
 
 impl Instance {
     /// Executes the second-page operation at hand, or a piece of it.
+    ///
+    /// Neither this nor what it calls is inlined: so the stack holds what one operation needs, not
+    /// what the largest does.
+    #[inline(never)]
     pub(super) fn whole_operation(
         &mut self,
         image: &Image<'_>,
@@ -139,6 +143,7 @@ impl Instance {
     }
 
     /// One element of a table, or their number.
+    #[inline(never)]
     fn table_operation(
         &mut self,
         image: &Image<'_>,
@@ -176,6 +181,7 @@ impl Instance {
 
     /// One piece of `table.grow`: the slots are the value, the number of new elements, and how many
     /// of them have it. The table is longer only when all have.
+    #[inline(never)]
     fn grow_table(
         &mut self,
         image: &Image<'_>,
@@ -212,6 +218,7 @@ impl Instance {
     }
 
     /// What the long operation at hand works on.
+    #[inline(never)]
     fn work<'a>(&self, image: &Image<'a>, state: &[u8], opcode: u8) -> Option<Work<'a>> {
         let table = |at: usize| Table::find(image, state, self.byte(image, at));
         Some(match opcode {
@@ -235,6 +242,7 @@ impl Instance {
     }
 
     /// One piece of a copy or fill.
+    #[inline(never)]
     fn long_operation(
         &mut self,
         image: &Image<'_>,
