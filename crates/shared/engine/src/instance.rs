@@ -9,6 +9,7 @@ use crate::outcome::{Outcome, Place, Trap};
 use crate::raw::RawArena;
 use crate::stop::Stop;
 use crate::verify::{CodeFault, FunctionHeader, verify};
+use core::sync::atomic::AtomicBool;
 use wasmbed_image::{Image, ImageError, NO_FUNCTION};
 
 mod table;
@@ -415,6 +416,14 @@ impl Instance {
         Place { function: image.header.imports.saturating_add(index), offset }
     }
 }
+
+/// How devices run guests.
+pub type Run =
+    fn(&mut Instance, &[u8], &mut [u8], &mut dyn Host, &mut &'static AtomicBool) -> Outcome;
+
+/// [`Instance::run`] for devices. That it is named here makes the compiler take it from this crate,
+/// which is compiled for speed, and not make it anew in each crate that calls it.
+pub static RUN: Run = Instance::run;
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ mod thumb;
 mod verify;
 
 pub use host::{Args, Host, HostOutcome, guest_slice};
-pub use instance::{Instance, LoadError};
+pub use instance::{Instance, LoadError, RUN, Run};
 pub use opcodes::{ColdOpcode, Opcode, Operand, Operands};
 pub use outcome::{Outcome, Place, Trap};
 pub use stop::Stop;

@@ -86,6 +86,14 @@ fn firmware_profile() -> Result<Vec<String>> {
     let profile = profile.and_then(toml::Value::as_table).context("no profile firmware")?;
     let mut settings = Vec::new();
     flatten("profile.release", profile, &mut settings);
+    // What is generic is compiled where it is used: in the runtime there, in this binary here.
+    let runtime = "profile.release.package.wasmbed-runtime.";
+    let as_runtime: Vec<String> = settings
+        .iter()
+        .filter_map(|setting| setting.strip_prefix(runtime))
+        .map(|rest| format!("profile.release.package.engine-on-board.{rest}"))
+        .collect();
+    settings.extend(as_runtime);
     Ok(settings)
 }
 
