@@ -2,6 +2,7 @@
 //!
 //! A slot that does not exist reads as 0 and ignores writes: verified code names none, so this is
 //! only what keeps unverified code harmless.
+use core::cell::Cell;
 
 /// The word at byte `start`.
 #[inline(always)]
@@ -33,9 +34,12 @@ pub(crate) fn move_within(bytes: &mut [u8], from: usize, to: usize, count: usize
     if !is_inside || distance == 0 {
         return;
     }
+    if distance < PART_BYTES_MIN {
+        return move_each(bytes, from, to, count);
+    }
     // A part that is no longer than the distance does not overlap itself. Where the target is behind
     // the source, the last part goes first.
-    let part_bytes = if distance < PART_BYTES_MIN { 1 } else { distance };
+    let part_bytes = distance;
     let mut done = 0;
     while done < count {
         let part = part_bytes.min(count - done);
@@ -53,6 +57,16 @@ pub(crate) fn move_within(bytes: &mut [u8], from: usize, to: usize, count: usize
         }
         done += part;
     }
+}
+
+/// Moves one byte after the other, in the order that spoils none.
+fn move_each(bytes: &mut [u8], from: usize, to: usize, count: usize) {
+    let cells = Cell::from_mut(bytes).as_slice_of_cells();
+    let part = |begin: usize| cells.get(begin..)?.get(..count);
+    let (Some(source), Some(target)) = (part(from), part(to)) else { return };
+    let pairs = source.iter().zip(target);
+    let copy = |(source, target): (&Cell<u8>, &Cell<u8>)| target.set(source.get());
+    if to > from { pairs.rev().for_each(copy) } else { pairs.for_each(copy) }
 }
 
 #[cfg(test)]
