@@ -49,8 +49,10 @@ pub fn run(options: &Options) -> Result<Vec<Row>> {
         rows.extend(on_m4f.rows(&floats, &versions)?);
     }
     if options.only.is_none() {
-        rows.extend(sizes(&on_m3, &chosen)?);
-        rows.extend(hold(&on_m3, &chosen)?);
+        let held = run_holders()?;
+        let all = [(&on_m3.engine, chosen), (&held, HOLDERS.iter().collect())];
+        rows.extend(sizes(&on_m3, &all)?);
+        rows.extend(hold(&all)?);
     }
     Ok(rows)
 }
@@ -203,20 +205,28 @@ impl Measured {
 }
 
 /// Flash and RAM.
-fn sizes(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
+fn sizes(measured: &Measured, all: &[(&Figures, Vec<&Program>)]) -> Result<Vec<Row>> {
     let footprint = footprint::measure(&M3)?;
     let parts: Vec<String> =
         footprint.parts.iter().map(|(part, bytes)| format!("{part:?} {bytes} B")).collect();
     let (flash, versus) = (footprint.flash_bytes as f64, parts.join(", "));
     let mut rows = vec![row("engine-flash-bytes", flash, "bytes", Some(FLASH_GOAL), versus)];
-    let ram = |program: &&&Program| figures(&measured.engine, program, "ram");
-    let deepest = chosen.iter().filter_map(|program| ram(&program)).max_by_key(|ram| ram.first());
-    let Some([stack_bytes, instance_bytes, ..]) = deepest else { return Ok(rows) };
+    let runs =
+        all.iter().flat_map(|(figures, programs)| programs.iter().map(move |p| (figures, p)));
+    let ram = |(all, program): (&&Figures, &&Program)| {
+        let [stack_bytes, instance_bytes, ..] = figures(all, program, "ram")? else { return None };
+        Some((*stack_bytes, *instance_bytes, program.name))
+    };
+    let deepest = runs.filter_map(ram).max().context("no program ran")?;
+    let (stack_bytes, instance_bytes, name) = deepest;
+    let ordinary = PROGRAMS.iter().filter_map(|program| ram((&&measured.engine, &program))).max();
     let versus = format!(
-        "stack {stack_bytes} B, instance {instance_bytes} B, statics {} B",
+        "stack {stack_bytes} B in {name} ({} B without bulk operations), instance {instance_bytes} B, \
+         statics {} B",
+        ordinary.map_or(0, |(stack_bytes, ..)| stack_bytes),
         footprint.static_bytes
     );
-    let coremark = chosen.iter().find(|program| program.name == COREMARK);
+    let coremark = PROGRAMS.iter().find(|program| program.name == COREMARK);
     let load = coremark.and_then(|program| figures(&measured.engine, program, "load"));
     let code = coremark.and_then(|program| figures(&measured.code, program, "code"));
     if let (Some([load, ..]), Some([code, ..])) = (load, code) {
@@ -228,15 +238,19 @@ fn sizes(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The longest that a guest keeps the device: a slice, and what passes from its end to the return.
-fn hold(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
+/// Runs the programs that try to hold the device.
+fn run_holders() -> Result<Figures> {
     let holders: Vec<&Program> = HOLDERS.iter().collect();
     let file = paths::target().join("benches/engine/payload-hold.bin");
     eprint!("{}", refused(&board::payload(&holders, &file)?));
     let build = Build { features: "engine", is_as_firmware: true, native: None };
-    let held = board::run(&M3, &board::build(&M3, &build)?, &file)?;
+    board::run(&M3, &board::build(&M3, &build)?, &file)
+}
+
+/// The longest that a guest keeps the device: a slice, and what passes from its end to the return.
+fn hold(all: &[(&Figures, Vec<&Program>)]) -> Result<Vec<Row>> {
     let mut longest: Option<(u64, &str)> = None;
-    for (all, programs) in [(&held, &holders[..]), (&measured.engine, chosen)] {
+    for (all, programs) in all {
         for program in programs {
             let results = ["engine", "metered", "hold", "hold-metered"]
                 .map(|what| result(all, program, what));
@@ -253,7 +267,7 @@ fn hold(measured: &Measured, chosen: &[&Program]) -> Result<Vec<Row>> {
     let slice = slice_us()? * CLOCK_MHZ;
     let versus = format!(
         "a slice of {slice} and {instructions} until {name} returned, the longest of {}",
-        holders.len() + chosen.len()
+        PROGRAMS.len() + HOLDERS.len()
     );
     let total = slice + instructions as f64;
     Ok(vec![row("engine/hold", total, "instr", Some(HOLD_GOAL), versus)])
