@@ -130,9 +130,9 @@ fn first_slot(arena: &[u8], slot: usize) -> u32 {
     bytes.copied().map_or(0, u32::from_le_bytes)
 }
 
-/// Where globals and where the linear memory begin in the arena.
+/// Where globals, with tables and dropped segments behind them, and where the linear memory begin in
+/// the arena.
 pub fn memory_offset(item: &Item<'_>) -> Option<(usize, usize)> {
     let header = Header::decode(item.image).ok()?;
-    let globals = header.stack_bytes as usize;
-    Some((globals, globals + usize::from(header.global_words) * 4))
+    Some((header.globals_offset() as usize, header.memory_offset() as usize))
 }
