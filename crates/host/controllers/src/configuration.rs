@@ -31,8 +31,13 @@ impl Strings {
             append(&mut strings.args, "an argument", &[arg])?;
         }
         for (name, value) in &config.env {
-            if name.is_empty() || name.contains('=') {
-                let message = format!("{name:?} is no name of an environment variable");
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            if !name.bytes().all(is_plain) || name.bytes().next().is_none_or(|b| b.is_ascii_digit())
+            {
+                let message = format!(
+                    "{name:?} is no name of an environment variable: letters, digits and _ are \
+                     allowed, and no digit in front"
+                );
                 return Err(Refusal::lasting(reasons::CONFIG_INVALID, message));
             }
             append(&mut strings.environ, name, &[name, "=", value])?;

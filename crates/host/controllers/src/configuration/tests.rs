@@ -15,7 +15,7 @@ fn config(args: &[&str], env: &[(&str, &str)]) -> Config {
 fn strings_end_with_a_nul_byte_and_what_cannot_be_given_is_named() {
     let long = "x".repeat(91);
     type Expected<'a> = Result<(&'a [u8], &'a [u8]), &'a str>;
-    let cases: [(Config, Expected); 9] = [
+    let cases: [(Config, Expected); 10] = [
         (config(&[], &[]), Ok((b"", b""))),
         (config(&["-v", ""], &[]), Ok((b"-v\0\0", b""))),
         (config(&["a"], &[("B", "2"), ("A", "")]), Ok((b"a\0", b"A=\0B=2\0"))),
@@ -25,6 +25,7 @@ fn strings_end_with_a_nul_byte_and_what_cannot_be_given_is_named() {
         (config(&[], &[("A", "\0")]), Err("A holds a NUL byte")),
         (config(&[], &[("A=B", "1")]), Err("\"A=B\" is no name")),
         (config(&[], &[("", "1")]), Err("\"\" is no name")),
+        (config(&[], &[("1A", "1")]), Err("letters, digits and _ are allowed")),
     ];
     for (config, expected) in &cases {
         match (Strings::of(Some(config)), expected) {
