@@ -1,5 +1,8 @@
 //! The engine's tests: the runner for boards, the official suite, the comparison with other engines.
 
+use std::ffi::OsString;
+use std::sync::OnceLock;
+
 use anyhow::{Context, Result};
 
 use crate::{paths, process, setup};
@@ -32,14 +35,29 @@ fn build(folder: &str, target_folder: &str) -> Result<()> {
 }
 
 /// What the test of slices needs: its binaries, and the measured programs where they were built.
-pub fn slices_environment() -> [(&'static str, std::ffi::OsString); 2] {
+pub fn slices_environment() -> [(&'static str, OsString); 2] {
     [
         ("WASMBED_ENGINE_SLICES", paths::target().join("slices").into_os_string()),
         ("WASMBED_BENCH_PROGRAMS", paths::cache().join("bench/wasm").into_os_string()),
     ]
 }
 
-/// What tests need to find the runner.
-pub fn environment() -> (&'static str, std::ffi::OsString) {
-    ("WASMBED_ENGINE_RUNNER", paths::target().join("runner").into_os_string())
+/// What tests need to find the runner, and the seed if one was asked for.
+pub fn environment() -> Vec<(&'static str, OsString)> {
+    let mut variables =
+        vec![("WASMBED_ENGINE_RUNNER", paths::target().join("runner").into_os_string())];
+    if let Some(seed) = SEED.get() {
+        variables.push(("WASMBED_SEED", seed.to_string().into()));
+    }
+    variables
+}
+
+/// The seed of this process's tests.
+static SEED: OnceLock<u64> = OnceLock::new();
+
+/// Makes generated modules begin at a seed.
+pub fn set_seed(seed: Option<u64>) {
+    if let Some(seed) = seed {
+        SEED.get_or_init(|| seed);
+    }
 }

@@ -8,6 +8,7 @@ mod paths;
 mod process;
 mod setup;
 mod size;
+mod soak;
 mod test;
 mod tidy;
 
@@ -54,6 +55,15 @@ enum Command {
         /// Board the end-to-end group runs on.
         #[arg(long, default_value = "mps2-an385")]
         board: String,
+        /// Seed of the generated modules of `differential`; a fresh one if not given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Run what is too long for a test, in portions, and write down what came of it.
+    Soak {
+        /// What to run.
+        #[command(subcommand)]
+        what: soak::What,
     },
     /// Build the firmware of one board, or of all.
     Firmware {
@@ -100,7 +110,11 @@ fn run(command: Command) -> Result<()> {
             setup::run(&setup::Options { kubernetes, from_source })
         }
         Command::Demo { once, board } => demo::run(once, &board),
-        Command::Test { groups, list, board } => test::run(&groups, list, &board),
+        Command::Test { groups, list, board, seed } => {
+            engine::set_seed(seed);
+            test::run(&groups, list, &board)
+        }
+        Command::Soak { what } => soak::run(&what),
         Command::Firmware { board } => boards::build_command(board.as_deref()),
         Command::Size { json } => size::run(json),
         Command::Bench { names, json, only, no_peers } => {

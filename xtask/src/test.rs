@@ -20,7 +20,7 @@ struct Group {
     run: fn(&str) -> Result<Counts>,
 }
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     Group { name: "tidy", about: "rules of the house, formatting, lints", run: tidy_group },
     Group { name: "tls", about: "curve and TLS client, hostile servers, interop", run: tls_group },
     Group { name: "unit", about: "every other crate by itself", run: unit_group },
@@ -28,6 +28,11 @@ const GROUPS: [Group; 7] = [
         name: "spec",
         about: "the official WebAssembly suite, and slices, on the host and on two boards",
         run: spec_group,
+    },
+    Group {
+        name: "differential",
+        about: "generated modules and damaged images: other engines, host and boards",
+        run: differential_group,
     },
     Group {
         name: "firmware",
@@ -129,11 +134,17 @@ fn spec_group(_: &str) -> Result<Counts> {
     engine::build_runner()?;
     let arguments =
         ["--package", engine::PACKAGE, "--test", "runner", "--test", "suite", "--test", "forms"];
-    let mut counts = cargo_test(&arguments, &[engine::environment()])?;
+    let mut counts = cargo_test(&arguments, &engine::environment())?;
     engine::build_slices()?;
     let arguments = ["--package", "wasmbed-compiler", "--test", "board"];
     counts += cargo_test(&arguments, &engine::slices_environment())?;
     Ok(counts)
+}
+
+fn differential_group(_: &str) -> Result<Counts> {
+    engine::build_runner()?;
+    let arguments = ["--package", engine::PACKAGE, "--test", "differential", "--test", "mutation"];
+    cargo_test(&arguments, &engine::environment())
 }
 
 fn firmware_group(_: &str) -> Result<Counts> {

@@ -5,6 +5,7 @@ pub mod board;
 pub mod campaign;
 pub mod differential;
 pub mod host;
+pub mod mutation;
 pub mod report;
 pub mod suite;
 pub mod work;

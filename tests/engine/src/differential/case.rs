@@ -13,6 +13,8 @@ const STEPS: u32 = 200;
 const DEPTH: u32 = STEPS + 20;
 /// Memory that modules may have.
 const MEMORY_BYTES_MAX: u32 = 1 << 20;
+/// Elements that each table may have.
+const TABLE_ELEMENTS_MAX: u32 = 60;
 /// Stack that modules may need: what a board has.
 const ARENA_BYTES_MAX: u32 = 3 << 20;
 /// Bytes that a module is made from.
@@ -133,13 +135,13 @@ fn config(random: &mut Random) -> Config {
         max_memory32_bytes: MEMORY_BYTES_MAX.into(),
         memory_max_size_required: true,
         max_tables: 3,
-        max_table_elements: 60,
+        max_table_elements: TABLE_ELEMENTS_MAX.into(),
         table_max_size_required: true,
         max_data_segments: 5,
         max_element_segments: 5,
         max_globals: 12,
-        reference_types_enabled: random.below(2) == 0,
-        bulk_memory_enabled: random.below(2) == 0,
+        reference_types_enabled: random.below(8) > 0,
+        bulk_memory_enabled: random.below(8) > 0,
         multi_value_enabled: true,
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
@@ -168,6 +170,7 @@ pub fn read(wasm: Vec<u8>) -> Result<Case, String> {
     let options = Options {
         recursion_depth: DEPTH,
         memory_bytes_max: Some(MEMORY_BYTES_MAX),
+        table_elements_max: Some(TABLE_ELEMENTS_MAX),
         needs_entry: false,
         ..Options::default()
     };
