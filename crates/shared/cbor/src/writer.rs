@@ -33,9 +33,9 @@ impl<'o> Writer<'o> {
         let big_endian = number.to_be_bytes();
         let (code, width) = match number {
             0..=23 => (number as u8, 0),
-            0..=0xff => (24, 1),
-            0..=0xffff => (25, 2),
-            0..=0xffff_ffff => (26, 4),
+            24..=0xff => (24, 1),
+            0x100..=0xffff => (25, 2),
+            0x1_0000..=0xffff_ffff => (26, 4),
             _ => (27, 8),
         };
         self.put(&[kind << 5 | code]);

@@ -120,7 +120,7 @@ impl Call<'_> {
     /// The word that the call is stored with, before its arguments.
     pub fn head(&self) -> u32 {
         u32::from(self.function)
-            | (self.arguments.len() / 4) as u32 % 0x80 << 16
+            | ((self.arguments.len() / 4) as u32 % 0x80) << 16
             | if self.has_several { SEVERAL } else { 0 }
             | u32::from(self.result_words) << 24
     }

@@ -76,13 +76,13 @@ impl Random {
         let mut random = Random(seed ^ 0x9e37_79b9_7f4a_7c15);
         // Seeds that lie close together must not give modules that are alike.
         for _ in 0..8 {
-            random.next();
+            random.draw();
         }
         random
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -91,7 +91,7 @@ impl Random {
 
     /// A number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
+        (self.draw() % bound.max(1) as u64) as usize
     }
 }
 
@@ -101,7 +101,7 @@ impl Random {
 pub fn module(seed: u64, entropy_bytes: usize) -> Option<Vec<u8>> {
     let mut random = Random::new(seed);
     let config = config(&mut random);
-    let bytes: Vec<u8> = (0..ENTROPY_BYTES).map(|_| random.next() as u8).collect();
+    let bytes: Vec<u8> = (0..ENTROPY_BYTES).map(|_| random.draw() as u8).collect();
     let bytes = bytes.get(..entropy_bytes)?;
     let mut module = Module::new(config, &mut Unstructured::new(bytes)).ok()?;
     let fuel = module.ensure_termination(STEPS).ok()?;
