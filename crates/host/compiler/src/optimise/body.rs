@@ -1,4 +1,5 @@
 //! A function between lowering and encoding: blocks of instructions that name values, not places.
+use std::collections::HashMap;
 use wasmbed_engine::Opcode;
 
 /// Number of a word: a slot of the frame, a half of [`CARRIED`], or a half of a temporary.
@@ -218,6 +219,19 @@ impl Body {
         }
         predecessors
     }
+}
+
+/// Where in a block each temporary is read last.
+pub(super) fn last_reads(block: &[Instruction]) -> HashMap<Word, usize> {
+    let mut last = HashMap::new();
+    for (index, instruction) in block.iter().enumerate() {
+        for place in instruction.args.iter().filter_map(|arg| arg.place()) {
+            last.extend(
+                place.words().filter(|word| *word >= TEMPORARIES).map(|word| (word, index)),
+            );
+        }
+    }
+    last
 }
 
 /// A set of words that live across blocks.

@@ -1,9 +1,9 @@
 //! Puts what is used once into the instruction that uses it: additions into addresses, comparisons
 //! into branches.
-use super::body::{
-    Arg, Body, Instruction, Operation, Place, SLOTS, TEMPORARIES, Words, alive_behind,
-};
+use super::body::{Arg, Body, Instruction, Operation, Place, SLOTS, TEMPORARIES, Word, Words};
+use super::body::{alive_behind, last_reads};
 use super::forms::{compares, form};
+use std::collections::HashMap;
 
 /// Farthest that a value is looked for in front of its use.
 const DISTANCE_MAX: usize = 200;
@@ -13,16 +13,30 @@ pub(super) fn fold(body: &mut Body) {
     let reads = |block: usize, index: usize| body.blocks[block][index].reads();
     let (behind, _) = alive_behind(body, &reads);
     for (block, alive) in body.blocks.iter_mut().zip(behind) {
+        let mut last = last_reads(block);
         for at in 0..block.len() {
-            fold_address(block, at, &alive);
-            fold_condition(block, at, &alive);
+            fold_address(block, at, &alive, &last);
+            fold_condition(block, at, &alive, &last);
+            // What was folded is read here now.
+            for place in block[at].args.iter().filter_map(|arg| arg.place()) {
+                for word in place.words().filter(|word| *word >= TEMPORARIES) {
+                    let end = last.entry(word).or_insert(at);
+                    *end = at.max(*end);
+                }
+            }
         }
     }
 }
 
 /// The instruction that made the operand of the one at `at`, where that is its only use, and where
 /// what it read is still the same.
-fn made_once(block: &[Instruction], at: usize, place: Place, alive: &Words) -> Option<usize> {
+fn made_once(
+    block: &[Instruction],
+    at: usize,
+    place: Place,
+    alive: &Words,
+    last: &HashMap<Word, usize>,
+) -> Option<usize> {
     let mut made = at;
     loop {
         made = made.checked_sub(1).filter(|index| at - index < DISTANCE_MAX)?;
@@ -33,7 +47,7 @@ fn made_once(block: &[Instruction], at: usize, place: Place, alive: &Words) -> O
             return None;
         }
     }
-    if block[made].to != Some(place) || !is_dead_behind(block, at, place, alive) {
+    if block[made].to != Some(place) || !is_dead_behind(block, at, place, alive, last) {
         return None;
     }
     let operands = block[made].args.iter().filter_map(|arg| arg.place());
@@ -52,12 +66,22 @@ fn made_once(block: &[Instruction], at: usize, place: Place, alive: &Words) -> O
     Some(made)
 }
 
-fn is_dead_behind(block: &[Instruction], at: usize, place: Place, alive: &Words) -> bool {
+fn is_dead_behind(
+    block: &[Instruction],
+    at: usize,
+    place: Place,
+    alive: &Words,
+    last: &HashMap<Word, usize>,
+) -> bool {
     place.words().all(|word| {
+        if word >= TEMPORARIES {
+            return last.get(&word).is_none_or(|last| *last <= at);
+        }
         if block[at].changes(word) {
             return true;
         }
-        for instruction in &block[at + 1..] {
+        let end = block.len().min(at + DISTANCE_MAX);
+        for instruction in &block[at + 1..end] {
             if instruction.reads().contains(&word) {
                 return false;
             }
@@ -65,7 +89,7 @@ fn is_dead_behind(block: &[Instruction], at: usize, place: Place, alive: &Words)
                 return true;
             }
         }
-        word >= TEMPORARIES || !alive.has(word)
+        end == block.len() && !alive.has(word)
     })
 }
 
@@ -75,7 +99,7 @@ fn clear(instruction: &mut Instruction) {
     instruction.args = [Arg::None; 3];
 }
 
-fn fold_address(block: &mut [Instruction], at: usize, alive: &Words) {
+fn fold_address(block: &mut [Instruction], at: usize, alive: &Words, last: &HashMap<Word, usize>) {
     let (is_load, function) = match &block[at].operation {
         Operation::Load { function, offset: 0 } => (true, *function),
         Operation::Store { function, offset: 0 } => (false, *function),
@@ -85,7 +109,7 @@ fn fold_address(block: &mut [Instruction], at: usize, alive: &Words) {
     if value.place().is_some_and(|value| value.overlaps(base)) {
         return;
     }
-    let Some(made) = made_once(block, at, base, alive) else { return };
+    let Some(made) = made_once(block, at, base, alive, last) else { return };
     if block[made].operation != Operation::Binary("add") {
         return;
     }
@@ -106,7 +130,12 @@ fn fold_address(block: &mut [Instruction], at: usize, alive: &Words) {
     clear(&mut block[made]);
 }
 
-fn fold_condition(block: &mut [Instruction], at: usize, alive: &Words) {
+fn fold_condition(
+    block: &mut [Instruction],
+    at: usize,
+    alive: &Words,
+    last: &HashMap<Word, usize>,
+) {
     let Operation::BranchIf { function, .. } = &block[at].operation else { return };
     let is_opposite = match *function {
         "ne" => false,
@@ -114,7 +143,7 @@ fn fold_condition(block: &mut [Instruction], at: usize, alive: &Words) {
         _ => return,
     };
     let [Arg::Place(condition), Arg::Constant(0), _] = block[at].args else { return };
-    let Some(made) = made_once(block, at, condition, alive) else { return };
+    let Some(made) = made_once(block, at, condition, alive, last) else { return };
     let compared = match &block[made].operation {
         Operation::Binary(compared) if compares(compared) => *compared,
         _ => return,

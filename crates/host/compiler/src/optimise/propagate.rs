@@ -1,9 +1,9 @@
 //! Passes over the values of a function: copies, results that go where they are wanted, dead code.
 use super::Surroundings;
 use super::body::{Arg, Body, Instruction, Operation, Place, SLOTS, TEMPORARIES, Word};
-use super::body::{alive_behind, step_back};
+use super::body::{alive_behind, last_reads, step_back};
 use super::forms::{commutes, compares};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What is known of a word: it equals a slot's, or a constant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,14 +136,15 @@ const DISTANCE_MAX: usize = 500;
 /// Lets results go straight to the slots that they are copied to.
 pub(super) fn retarget(body: &mut Body) {
     for block in &mut body.blocks {
+        let last = last_reads(block);
         for at in 0..block.len() {
-            if let Some(defined) = retargetable(block, at) {
+            if let Some((defined, end)) = retargetable(block, at, &last) {
                 let (Some(to), Arg::Place(from)) = (block[at].to, block[at].args[0]) else {
                     continue;
                 };
                 block[at].to = None;
                 block[at].args = [Arg::None; 3];
-                for instruction in &mut block[defined..] {
+                for instruction in &mut block[defined..=end] {
                     if instruction.to == Some(from) {
                         instruction.to = Some(to);
                     }
@@ -160,8 +161,12 @@ pub(super) fn retarget(body: &mut Body) {
     }
 }
 
-/// The instruction whose result the copy at `at` may take the place of.
-fn retargetable(block: &[Instruction], at: usize) -> Option<usize> {
+/// The instruction whose result the copy at `at` may take the place of, and where it is read last.
+fn retargetable(
+    block: &[Instruction],
+    at: usize,
+    last: &HashMap<Word, usize>,
+) -> Option<(usize, usize)> {
     let copy = &block[at];
     let (Operation::Move, Some(to), Arg::Place(from)) = (&copy.operation, copy.to, copy.args[0])
     else {
@@ -186,8 +191,9 @@ fn retargetable(block: &[Instruction], at: usize) -> Option<usize> {
     if block[defined].to != Some(from) {
         return None;
     }
+    let end = from.words().filter_map(|word| last.get(&word)).copied().max()?.max(at);
     let mut is_changed = false;
-    for instruction in &block[at + 1..] {
+    for instruction in &block[at + 1..=end] {
         let reads = instruction.args.iter().filter_map(|arg| arg.place());
         let mut reads = reads.filter(|place| place.overlaps(from));
         if is_changed && reads.next().is_some() {
@@ -195,7 +201,7 @@ fn retargetable(block: &[Instruction], at: usize) -> Option<usize> {
         }
         is_changed |= to.words().any(|word| instruction.changes(word));
     }
-    Some(defined)
+    Some((defined, end))
 }
 
 /// Removes what has no effect.
