@@ -64,7 +64,7 @@ pub fn change(image: &mut Vec<u8>, random: &mut Random) {
         }
         1 => {
             for _ in 0..1 + random.below(4) {
-                let (at, value) = (anywhere(random), random.next() as u8);
+                let (at, value) = (anywhere(random), random.draw() as u8);
                 set(image, at, |_| value);
             }
         }
@@ -113,7 +113,7 @@ fn set(image: &mut [u8], at: usize, value: impl FnOnce(u8) -> u8) {
 
 fn edge(random: &mut Random) -> u8 {
     let base = [0, 1, 4, 0x10, 0x3f, 0x40, 0x7f, 0x80, 0xfe, 0xff][random.below(10)];
-    if random.below(2) == 0 { base } else { random.next() as u8 }
+    if random.below(2) == 0 { base } else { random.draw() as u8 }
 }
 
 /// What must never come of a changed image.
