@@ -16,12 +16,7 @@ pub struct Board {
     pub target: String,
     /// Bytes of RAM shared by all guests.
     pub guest_arena_bytes: u32,
-    /// Whether its flash has no room for the engine's assembly core beside all else.
-    pub is_small: bool,
 }
-
-/// Flash below which a board gets the smaller executor.
-const SMALL_FLASH_BYTES: u32 = 256 << 10;
 
 /// Every board of the catalog.
 pub fn all() -> Result<Vec<Board>> {
@@ -29,7 +24,6 @@ pub fn all() -> Result<Vec<Board>> {
         name: board.name.to_owned(),
         target: board.target.to_owned(),
         guest_arena_bytes: board.guests.arena_bytes,
-        is_small: board.code.bytes < SMALL_FLASH_BYTES,
     };
     Ok(wasmbed_catalog::BOARDS.iter().map(board).collect())
 }
@@ -65,7 +59,6 @@ pub fn build(board: &Board) -> Result<PathBuf> {
     cargo
         .current_dir(paths::root())
         .args(["build", "--quiet", "--package", "wasmbed-firmware", "--profile", "firmware"])
-        .args(if board.is_small { &["--features", "portable"][..] } else { &[] })
         .args(["--target", &board.target, "--target-dir"])
         .arg(&target_folder)
         .env("WASMBED_BOARD", &board.name);

@@ -52,7 +52,7 @@ fn changed(seed: u64, work: &Work) -> Option<Work> {
 }
 
 /// Changes an image in one of several ways.
-pub fn change(image: &mut Vec<u8>, random: &mut Random) {
+pub fn change(image: &mut [u8], random: &mut Random) {
     let code_bytes = Header::decode(image).map_or(0, |header| header.code_bytes as usize);
     let code = image.len().saturating_sub(code_bytes);
     let anywhere = |random: &mut Random| random.below(image_length(code + code_bytes));
