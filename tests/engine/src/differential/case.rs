@@ -5,7 +5,7 @@ use crate::work::{Invocation, Work};
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
 use wasmbed_compiler::{Options, Prepared, prepare};
-use wasmparser::{ExternalKind, Parser, Payload, ValType};
+use wasmparser::{ExternalKind, Operator, Parser, Payload, ValType};
 
 /// Function entries and loop rounds that a call may use up before it traps.
 const STEPS: u32 = 200;
@@ -64,6 +64,21 @@ impl Case {
             fuel_limit: Some(u64::MAX - 1),
             ..Work::default()
         }
+    }
+}
+
+impl Case {
+    /// Whether the module changes the width of a float: of a NaN that gives free bits, which the
+    /// generator makes canonical everywhere else.
+    pub fn has_free_bits(&self) -> bool {
+        let bodies = Parser::new(0).parse_all(&self.wasm).flatten().filter_map(|payload| {
+            if let Payload::CodeSectionEntry(body) = payload { Some(body) } else { None }
+        });
+        bodies.flat_map(|body| body.get_operators_reader()).any(|mut operators| {
+            std::iter::from_fn(|| operators.read().ok()).any(|operator| {
+                matches!(operator, Operator::F32DemoteF64 | Operator::F64PromoteF32)
+            })
+        })
     }
 }
 
