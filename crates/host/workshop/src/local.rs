@@ -390,7 +390,7 @@ impl Run<'_, '_> {
                 place: place(guest, &report),
                 ram_bytes: *ram_bytes,
                 sizes: report.needed_bytes.zip(report.available_bytes),
-                fuel: counters.map_or(0, |counted| counted.fuel),
+                fuel: counters.and_then(|counted| counted.fuel).unwrap_or(0),
                 host_calls: counters.map_or(0, |counted| counted.host_calls),
             })
         };

@@ -169,7 +169,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
 
 const NO_GUEST: GuestCounters = GuestCounters {
     app: wasmbed_wire::AppId([0; 16]),
-    fuel: 0,
+    fuel: None,
     slices: 0,
     host_calls: 0,
     restarts: 0,
@@ -179,7 +179,7 @@ const NO_GUEST: GuestCounters = GuestCounters {
 pub fn counters_of(guest: &Guest) -> GuestCounters {
     GuestCounters {
         app: guest.app,
-        fuel: guest.fuel_used,
+        fuel: Some(guest.fuel_used).filter(|fuel| *fuel > 0),
         slices: guest.slices,
         host_calls: guest.host_calls,
         restarts: guest.restarts,

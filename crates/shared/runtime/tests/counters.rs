@@ -156,7 +156,7 @@ fn each_counter_of_a_guest_changes_with_what_it_counts() {
     let spin = |world: &mut World| deploy(world, modules::SPIN, GuestState::Running);
     let count = |world: &mut World| deploy(world, &modules::counter(50), GuestState::Running);
     let trap = |world: &mut World| deploy(world, &modules::late_trap(1_500), GuestState::Failed);
-    check("fuel", spin, none, |beat| beat.guests[0].fuel, grows);
+    check("fuel", spin, none, |beat| beat.guests[0].fuel.unwrap_or(0), grows);
     check("slices", spin, none, |beat| beat.guests[0].slices.into(), grows);
     check("host_calls", count, none, |beat| beat.guests[0].host_calls.into(), grows);
     check(

@@ -327,7 +327,7 @@ fn a_guest_that_never_ends_stays_running_beside_heartbeats_and_another_guest() {
     let first = world.next_beat();
     let second = world.next_beat();
     let fuel = |beat: &wasmbed_testkit::Beat| {
-        beat.guests.iter().find(|guest| guest.app == spin.app).unwrap().fuel
+        beat.guests.iter().find(|guest| guest.app == spin.app).unwrap().fuel.unwrap_or(0)
     };
     assert!(fuel(&second) > fuel(&first) && fuel(&first) > 0);
     assert!(second.uptime_ms - first.uptime_ms < 1_500);
@@ -347,7 +347,7 @@ fn a_guest_over_its_fuel_limit_traps_with_that_reason() {
     });
     let report = world.deploy_until(&app, GuestState::Failed);
     assert_eq!(report.reason, GuestReason::TrapFuelExhausted);
-    let fuel = world.next_beat().guests[0].fuel;
+    let fuel = world.next_beat().guests[0].fuel.unwrap_or(0);
     assert!(fuel > 90_000 && fuel <= 100_000, "{fuel}");
 }
 

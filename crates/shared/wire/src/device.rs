@@ -113,8 +113,8 @@ records! {
     pub struct GuestCounters {
         /// Which.
         0 => app: AppId,
-        /// Fuel consumed, in source operators.
-        1 => fuel: u64,
+        /// Fuel consumed, in source operators; absent where it is not counted.
+        1 => fuel: Option<u64>,
         /// Time slices received.
         2 => slices: u32,
         /// Host functions called.

@@ -76,7 +76,7 @@ fn message(sequence: u32, topic: &'static str, payload: &'static [u8]) -> Device
 
 fn device(name: &str) -> Option<DeviceMessage<'static>> {
     const GUESTS: &[GuestCounters] =
-        &[GuestCounters { app: APP, fuel: 123456, slices: 12, host_calls: 7, restarts: 1 }];
+        &[GuestCounters { app: APP, fuel: Some(123456), slices: 12, host_calls: 7, restarts: 1 }];
     use DeviceMessage as M;
     use GuestReason as R;
     use GuestState as S;
@@ -325,7 +325,7 @@ fn the_largest_of_each_message_fits_a_frame() {
     let name = "n".repeat(limits::NAME_BYTES_MAX);
     let guest = GuestCounters {
         app: AppId([255; 16]),
-        fuel: u64::MAX,
+        fuel: Some(u64::MAX),
         slices: u32::MAX,
         host_calls: u32::MAX,
         restarts: u32::MAX,

@@ -32,14 +32,18 @@ pub(super) async fn counters(
         .guests
         .iter()
         .map(|guest| {
-            json!({
+            let mut counted = json!({
                 "application": target.app_name(&guest.app),
                 "uid": uid_text(&guest.app),
-                "fuel": guest.fuel,
                 "slices": guest.slices,
                 "hostCalls": guest.host_calls,
                 "restarts": guest.restarts,
-            })
+            });
+            // A board counts fuel where a limit is set; what was not counted is not shown.
+            if let Some(fuel) = guest.fuel {
+                counted["fuel"] = fuel.into();
+            }
+            counted
         })
         .collect();
     Ok(Json(json!({
