@@ -171,6 +171,26 @@ impl Cli {
     /// If the log ends, or 60 seconds pass, before.
     #[track_caller]
     pub fn log_line(&self, device: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut seen = Vec::new();
+        // A device whose gateway was just restarted has no session for a moment, and following its
+        // log ends with that answer: then it is asked again.
+        while Instant::now() < deadline {
+            if let Some(line) = self.follow(device, deadline, &wanted, &mut seen) {
+                return line;
+            }
+        }
+        panic!("no such line in the log: {seen:#?}{}", self.state())
+    }
+
+    /// Follows the log until a wanted line, until the command ends, or until the deadline.
+    fn follow(
+        &self,
+        device: &str,
+        deadline: Instant,
+        wanted: &impl Fn(&str) -> bool,
+        seen: &mut Vec<String>,
+    ) -> Option<String> {
         let mut child = self
             .command(&["logs", "-f", device])
             .stdout(Stdio::piped())
@@ -187,8 +207,6 @@ impl Cli {
                 }
             });
         }
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let mut seen = Vec::new();
         let found = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match receiver.recv_timeout(left) {
@@ -199,7 +217,7 @@ impl Cli {
         };
         let _ = child.kill();
         let _ = child.wait();
-        found.unwrap_or_else(|| panic!("no such line in the log: {seen:#?}{}", self.state()))
+        found
     }
 
     /// What a failed test should show: objects, console logs and the platform's own log.
