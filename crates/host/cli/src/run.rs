@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 
 use anyhow::{Context, Result, bail};
 use wasmbed_catalog::BOARDS;
@@ -32,11 +31,12 @@ pub async fn run(run: &Run) -> Result<ExitCode> {
     }
     let guests = guests(run)?;
     let options = options(run)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
+    let (stop, stopped) = mpsc::channel();
+    let interrupt = stop.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            asked.store(true, Ordering::Relaxed);
+            // A run that ended by itself listens no more.
+            let _ = interrupt.send(());
         }
     });
     let names: Vec<String> = guests.iter().map(|guest| guest.name.clone()).collect();
@@ -44,11 +44,11 @@ pub async fn run(run: &Run) -> Result<ExitCode> {
         let mut show = |event: &Event| {
             let line = line(&names, event);
             if writeln!(std::io::stdout(), "{line}").is_err() {
-                // Whoever read it has seen enough.
-                stop.store(true, Ordering::Relaxed);
+                // Whoever read it has seen enough. The run that calls this is there to hear it.
+                let _ = stop.send(());
             }
         };
-        wasmbed_workshop::run(&guests, &options, &stop, &mut show)
+        wasmbed_workshop::run(&guests, &options, &stopped, &mut show)
     });
     let endings = work.await.context("the run broke off")??;
     for ending in &endings {

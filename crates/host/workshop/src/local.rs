@@ -6,7 +6,7 @@ mod input;
 mod sensor;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
@@ -35,9 +35,6 @@ const QUEUE_BYTES: usize = 1 << 20;
 
 /// Alignment of a device's arena.
 const ARENA_ALIGN_BYTES: usize = 8;
-
-/// Longest sleep: after it, Ctrl-C is looked at.
-const SLEEP_MAX: Duration = Duration::from_millis(20);
 
 /// When a run is over although a guest that was stopped has not ended: after its grace, and a little
 /// more for the device to end it.
@@ -128,13 +125,14 @@ struct Ready {
 }
 
 /// Runs guests until all have ended, the time is over, or `stop` says so; `show` sees what they do.
+/// A run that nobody can stop any more, because the sender of `stop` is gone, stops as well.
 ///
 /// # Errors
 /// [`WorkshopError`] if a module cannot be prepared, is not granted what it imports, or does not fit.
 pub fn run(
     guests: &[LocalGuest],
     options: &LocalOptions,
-    stop: &AtomicBool,
+    stop: &Receiver<()>,
     show: &mut dyn FnMut(&Event),
 ) -> Result<Vec<Ending>, WorkshopError> {
     for (index, guest) in guests.iter().enumerate() {
@@ -266,9 +264,11 @@ struct Run<'r, 'd> {
 }
 
 impl Run<'_, '_> {
-    fn go(mut self, stop: &AtomicBool) -> Result<Vec<Ending>, WorkshopError> {
+    fn go(mut self, stop: &Receiver<()>) -> Result<Vec<Ending>, WorkshopError> {
         let mut inputs = self.pending();
-        let mut stopped_at_ms = None;
+        let mut given_up_at_ms = u64::MAX;
+        let mut is_asked_to_stop = false;
+        let over_at_ms = self.options.run_for.map_or(u64::MAX, as_ms);
         loop {
             let now_ms = self.hardware.now_ms();
             while let Some((_, step)) = inputs.pop_if(|(at_ms, _)| *at_ms <= now_ms) {
@@ -277,22 +277,27 @@ impl Run<'_, '_> {
             let next = self.device.step(now_ms, &mut self.hardware);
             self.note_ram();
             self.show_all();
-            let is_over = self.options.run_for.is_some_and(|run_for| as_ms(run_for) <= now_ms);
-            if (stop.load(Ordering::Relaxed) || is_over) && stopped_at_ms.is_none() {
-                stopped_at_ms = Some(now_ms);
+            if (is_asked_to_stop || over_at_ms <= now_ms) && !self.is_stopping {
                 self.is_stopping = true;
+                given_up_at_ms = now_ms + as_ms(GRACE);
                 for guest in self.ready {
                     self.device.stop_local(guest.app, &mut self.hardware);
                 }
                 continue;
             }
-            let is_given_up = stopped_at_ms.is_some_and(|at_ms| at_ms + as_ms(GRACE) <= now_ms);
-            if is_given_up || self.has_ended() {
+            if given_up_at_ms <= now_ms || self.has_ended() {
                 return Ok(self.endings());
             }
-            let wake_at_ms = inputs.last().map_or(u64::MAX, |(at_ms, _)| *at_ms);
-            let wait_ms = next.wake_at_ms.min(wake_at_ms).saturating_sub(self.hardware.now_ms());
-            std::thread::sleep(Duration::from_millis(wait_ms).min(SLEEP_MAX));
+            let input_at_ms = inputs.last().map_or(u64::MAX, |(at_ms, _)| *at_ms);
+            let bound_at_ms = if self.is_stopping { given_up_at_ms } else { over_at_ms };
+            let wake_at_ms = next.wake_at_ms.min(input_at_ms).min(bound_at_ms);
+            let wait = Duration::from_millis(wake_at_ms.saturating_sub(self.hardware.now_ms()));
+            if self.is_stopping {
+                // A second word to stop changes nothing: only time is waited for.
+                std::thread::sleep(wait);
+            } else {
+                is_asked_to_stop = stop.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! says compared with what it is there to say.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use wasmbed_wire::{GuestReason, GuestState};
@@ -78,11 +78,13 @@ fn run_until(
     is_enough: impl Fn(&[Event]) -> bool,
 ) -> (Vec<Event>, Vec<Ending>) {
     let options = LocalOptions { run_for: Some(Duration::from_secs(10)), ..options.clone() };
-    let stop = AtomicBool::new(false);
+    let (stop, stopped) = mpsc::channel();
     let mut events = Vec::new();
-    let endings = run(guests, &options, &stop, &mut |event| {
+    let endings = run(guests, &options, &stopped, &mut |event| {
         events.push(event.clone());
-        stop.store(is_enough(&events), std::sync::atomic::Ordering::Relaxed);
+        if is_enough(&events) {
+            stop.send(()).unwrap();
+        }
     });
     (events, endings.unwrap_or_else(|error| panic!("{error}")))
 }
@@ -297,8 +299,8 @@ fn a_trap_is_told_by_the_names_of_the_module() {
 fn what_cannot_be_run_is_refused_with_what_to_do() {
     let module = |text: &str| wat::parse_str(text).unwrap();
     let check = |guests: &[LocalGuest], expected: &str| {
-        let stop = AtomicBool::new(false);
-        let error = run(guests, &options("stm32vldiscovery"), &stop, &mut |_| {});
+        let (_stop, stopped) = mpsc::channel();
+        let error = run(guests, &options("stm32vldiscovery"), &stopped, &mut |_| {});
         let error = error.unwrap_err().to_string();
         assert!(error.contains(expected), "{expected:?} is not in {error:?}");
     };
