@@ -12,6 +12,7 @@ fn main() {
     for _ in 0..3 {
         println!("{greeting}");
         greeting.push('!');
+        // The pause between two greetings is what this program shows: it waits for nothing else.
         std::thread::sleep(PERIOD);
     }
     let took = start.elapsed();
