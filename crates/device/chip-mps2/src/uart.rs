@@ -32,26 +32,26 @@ const RECEIVE_INTERRUPT: u32 = 1 << 3;
 /// The hardware's lower bound of the divider.
 const DIVIDER_MIN: u32 = 16;
 
-/// One port with rings of `RX` and `TX` bytes.
-pub struct Uart<const RX: usize, const TX: usize> {
+/// One port and its rings.
+pub struct Uart {
     registers: NonNull<Registers>,
-    received: Ring<RX>,
-    queued: Ring<TX>,
+    received: &'static Ring,
+    queued: &'static Ring,
 }
 
 // SAFETY: the rings are made for an interrupt and a loop, and registers are touched by the loop
 // only inside of critical sections.
-unsafe impl<const RX: usize, const TX: usize> Sync for Uart<RX, TX> {}
+unsafe impl Sync for Uart {}
 
-impl<const RX: usize, const TX: usize> Uart<RX, TX> {
-    /// Takes the block that the board file places at `base`.
+impl Uart {
+    /// Takes the block that the board file places at `base`, and two rings for it alone.
     ///
     /// # Safety
     /// `base` must be this peripheral, mapped for the whole run, and taken only once.
-    pub const unsafe fn new(base: usize) -> Self {
+    pub const unsafe fn new(base: usize, received: &'static Ring, queued: &'static Ring) -> Self {
         // SAFETY: the caller promises an address that is mapped, so it is not zero.
         let registers = unsafe { NonNull::new_unchecked(base as *mut Registers) };
-        Self { registers, received: Ring::new(), queued: Ring::new() }
+        Self { registers, received, queued }
     }
 
     fn registers(&self) -> &Registers {
@@ -101,7 +101,7 @@ impl<const RX: usize, const TX: usize> Uart<RX, TX> {
     }
 }
 
-impl<const RX: usize, const TX: usize> Serial for Uart<RX, TX> {
+impl Serial for Uart {
     fn read(&self) -> Option<u8> {
         let was_full = self.received.is_full();
         let byte = self.received.pop();

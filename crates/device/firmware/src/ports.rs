@@ -4,6 +4,7 @@ use crate::{board, limits};
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::scb::SystemHandler;
 use cortex_m::peripheral::{NVIC, SCB};
+use wasmbed_hal::Ring;
 #[cfg(board_entropy = "serial")]
 use wasmbed_hal::Serial;
 
@@ -12,39 +13,52 @@ use wasmbed_chip_mps2::{Lan9118, Uart as Port, lan9118::StartError};
 #[cfg(board_chip = "stm32")]
 use wasmbed_chip_stm32::Usart as Port;
 
-// SAFETY: the board file places this port there, and this is its only taker.
-/// Boot and fault messages.
-#[cfg(board_uplink = "ethernet")]
-pub static CONSOLE: Port<2, { limits::CONSOLE_SEND_BYTES }> =
-    unsafe { Port::new(board::console::BASE) };
+/// Declares a port of the board file, with its rings.
+macro_rules! port {
+    ($(#[$attribute:meta])* $name:ident, $place:ident, $receive:expr, $send:expr) => {
+        $(#[$attribute])*
+        pub static $name: Port = {
+            static RECEIVED: Ring<[u8; $receive]> = Ring::new();
+            static QUEUED: Ring<[u8; $send]> = Ring::new();
+            // SAFETY: the board file places this port there, and this is its only taker.
+            unsafe { Port::new(board::$place::BASE, &RECEIVED, &QUEUED) }
+        };
+    };
+}
 
-// SAFETY: the board file places this port there, and this is its only taker.
-/// The uplink, which carries the console too.
-#[cfg(board_uplink = "serial")]
-pub static CONSOLE: Port<{ limits::UPLINK_RECEIVE_BYTES }, { limits::UPLINK_SEND_BYTES }> =
-    unsafe { Port::new(board::uplink::BASE) };
+port! {
+    /// Boot and fault messages.
+    #[cfg(board_uplink = "ethernet")]
+    CONSOLE, console, 2, limits::CONSOLE_SEND_BYTES
+}
 
-// SAFETY: the board file places this port there, and this is its only taker.
-/// The source of random bytes.
-#[cfg(board_entropy = "serial")]
-pub static ENTROPY: Port<{ limits::ENTROPY_RECEIVE_BYTES }, 2> =
-    unsafe { Port::new(board::entropy::BASE) };
+port! {
+    /// The uplink, which carries the console too.
+    #[cfg(board_uplink = "serial")]
+    CONSOLE, uplink, limits::UPLINK_RECEIVE_BYTES, limits::UPLINK_SEND_BYTES
+}
 
-// SAFETY: the board file places this port there, and this is its only taker.
-/// The flash line.
-pub static STORAGE: Port<{ limits::STORAGE_RECEIVE_BYTES }, { limits::STORAGE_SEND_BYTES }> =
-    unsafe { Port::new(board::storage::BASE) };
+port! {
+    /// The source of random bytes.
+    #[cfg(board_entropy = "serial")]
+    ENTROPY, entropy, limits::ENTROPY_RECEIVE_BYTES, 2
+}
+
+port! {
+    /// The flash line.
+    STORAGE, storage, limits::STORAGE_RECEIVE_BYTES, limits::STORAGE_SEND_BYTES
+}
+
+port! {
+    /// The port that guests may use.
+    #[cfg(board_guest_uart = "serial")]
+    GUEST_UART, guest_uart, limits::GUEST_UART_BYTES, limits::GUEST_UART_BYTES
+}
 
 // SAFETY: the board file places the controller there; this handle serves its interrupt only.
 /// The Ethernet controller, as its interrupt sees it.
 #[cfg(board_uplink = "ethernet")]
 pub static ETHERNET_LINE: Lan9118 = unsafe { Lan9118::new(board::ethernet::BASE) };
-
-// SAFETY: the board file places this port there, and this is its only taker.
-/// The port that guests may use.
-#[cfg(board_guest_uart = "serial")]
-pub static GUEST_UART: Port<{ limits::GUEST_UART_BYTES }, { limits::GUEST_UART_BYTES }> =
-    unsafe { Port::new(board::guest_uart::BASE) };
 
 /// An interrupt line of the board file.
 #[derive(Clone, Copy)]

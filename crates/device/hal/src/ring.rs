@@ -3,37 +3,45 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// Room for `N` bytes less one.
-pub struct Ring<const N: usize> {
-    bytes: UnsafeCell<[u8; N]>,
+/// Room for the bytes of `B` less one. Made as `Ring<[u8; N]>`, used as `Ring`: the code is there
+/// once, whatever the sizes.
+pub struct Ring<B: ?Sized = [u8]> {
     /// Next byte to pop; only the popping side writes it.
     head: AtomicUsize,
     /// Next place to push; only the pushing side writes it.
     tail: AtomicUsize,
+    bytes: UnsafeCell<B>,
 }
 
 // SAFETY: a byte belongs to the pushing side until `tail` passes it and to the popping side until
 // `head` does; both are published with release and read with acquire.
-unsafe impl<const N: usize> Sync for Ring<N> {}
+unsafe impl<B: ?Sized> Sync for Ring<B> {}
 
-impl<const N: usize> Ring<N> {
-    /// An empty ring.
+impl<const N: usize> Ring<[u8; N]> {
+    /// An empty ring. It is all zero, so that a static one takes no flash.
     pub const fn new() -> Self {
         Self {
-            bytes: UnsafeCell::new([0; N]),
             head: AtomicUsize::new(0),
             tail: AtomicUsize::new(0),
+            bytes: UnsafeCell::new([0; N]),
         }
+    }
+}
+
+impl Ring {
+    /// The place after `index`.
+    fn after(&self, index: usize) -> usize {
+        if index + 1 == self.bytes.get().len() { 0 } else { index + 1 }
     }
 
     /// Appends a byte. False if there is no room. One side only.
     pub fn push(&self, byte: u8) -> bool {
         let tail = self.tail.load(Ordering::Relaxed);
-        let next = if tail + 1 == N { 0 } else { tail + 1 };
+        let next = self.after(tail);
         if next == self.head.load(Ordering::Acquire) {
             return false;
         }
-        // SAFETY: `tail` is below N, and the byte there belongs to the pushing side (see `Sync`).
+        // SAFETY: `tail` is below the length, and the byte there belongs to the pushing side (see `Sync`).
         unsafe { self.bytes.get().cast::<u8>().add(tail).write(byte) };
         self.tail.store(next, Ordering::Release);
         true
@@ -45,9 +53,9 @@ impl<const N: usize> Ring<N> {
         if head == self.tail.load(Ordering::Acquire) {
             return None;
         }
-        // SAFETY: `head` is below N, and the byte there belongs to the popping side (see `Sync`).
+        // SAFETY: `head` is below the length, and the byte there belongs to the popping side (see `Sync`).
         let byte = unsafe { self.bytes.get().cast::<u8>().add(head).read() };
-        self.head.store(if head + 1 == N { 0 } else { head + 1 }, Ordering::Release);
+        self.head.store(self.after(head), Ordering::Release);
         Some(byte)
     }
 
@@ -59,12 +67,12 @@ impl<const N: usize> Ring<N> {
     /// True if the next push would fail.
     pub fn is_full(&self) -> bool {
         let tail = self.tail.load(Ordering::Acquire);
-        let next = if tail + 1 == N { 0 } else { tail + 1 };
+        let next = self.after(tail);
         next == self.head.load(Ordering::Acquire)
     }
 }
 
-impl<const N: usize> Default for Ring<N> {
+impl<const N: usize> Default for Ring<[u8; N]> {
     fn default() -> Self {
         Self::new()
     }

@@ -1,7 +1,7 @@
 //! The driver against a register block in memory, whose bits the test sets.
 
 use super::{RECEIVE, RECEIVE_INTERRUPT, Registers, TRANSMIT, TRANSMIT_INTERRUPT, Uart};
-use wasmbed_hal::Serial;
+use wasmbed_hal::{Ring, Serial};
 
 /// Words of the block, by offset.
 const DATA: usize = 0;
@@ -12,7 +12,12 @@ const DIVIDER: usize = 4;
 /// A block in memory and the driver on it.
 struct Bench {
     block: *mut u32,
-    uart: Uart<4, 4>,
+    uart: Uart,
+}
+
+/// Room for three bytes.
+fn ring() -> &'static Ring {
+    Box::leak(Box::new(Ring::<[u8; 4]>::new()))
 }
 
 impl Bench {
@@ -20,7 +25,7 @@ impl Bench {
         let block = Box::leak(Box::new([0_u32; 5])).as_mut_ptr();
         assert_eq!(size_of::<Registers>(), 20);
         // SAFETY: the block lives for ever and is taken once.
-        let uart = unsafe { Uart::new(block.expose_provenance()) };
+        let uart = unsafe { Uart::new(block.expose_provenance(), ring(), ring()) };
         Self { block, uart }
     }
 

@@ -4,7 +4,7 @@ use super::{
     ENABLE, RECEIVE, RECEIVE_INTERRUPT, RECEIVED, ROOM, Registers, SENT, TRANSMIT,
     TRANSMIT_INTERRUPT, Usart,
 };
-use wasmbed_hal::Serial;
+use wasmbed_hal::{Ring, Serial};
 
 /// Words of the block, by offset.
 const STATUS: usize = 0;
@@ -18,7 +18,12 @@ const QUIET: u32 = ENABLE | TRANSMIT | RECEIVE | RECEIVE_INTERRUPT;
 /// A block in memory and the driver on it.
 struct Bench {
     block: *mut u32,
-    usart: Usart<4, 4>,
+    usart: Usart,
+}
+
+/// Room for three bytes.
+fn ring() -> &'static Ring {
+    Box::leak(Box::new(Ring::<[u8; 4]>::new()))
 }
 
 impl Bench {
@@ -26,7 +31,7 @@ impl Bench {
         let block = Box::leak(Box::new([0_u32; 4])).as_mut_ptr();
         assert_eq!(size_of::<Registers>(), 16);
         // SAFETY: the block lives for ever and is taken once.
-        let usart = unsafe { Usart::new(block.expose_provenance()) };
+        let usart = unsafe { Usart::new(block.expose_provenance(), ring(), ring()) };
         usart.start(24_000_000, 115_200);
         Self { block, usart }
     }

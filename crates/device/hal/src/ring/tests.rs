@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 #[test]
 fn behaves_like_a_bounded_queue_for_every_mix_of_pushes_and_pops() {
     for pattern in 0_u32..4096 {
-        let ring = Ring::<4>::new();
+        let ring: &Ring = &Ring::<[u8; 4]>::new();
         let mut queue = VecDeque::new();
         for step in 0..12 {
             if pattern >> step & 1 == 1 {
