@@ -15,37 +15,23 @@ pub const PACKAGE: &str = "wasmbed-engine-tests";
 
 /// Builds the runner for both boards.
 pub fn build_runner() -> Result<()> {
-    build("tests/engine/runner", "runner")
-}
-
-/// Builds what runs images in slices of any length, for both boards.
-pub fn build_slices() -> Result<()> {
-    build("tests/engine/slices", "slices")
-}
-
-fn build(folder: &str, target_folder: &str) -> Result<()> {
     for target in TARGETS {
         let mut cargo = setup::cargo(target)?;
-        cargo.current_dir(paths::root().join(folder));
+        cargo.current_dir(paths::root().join("tests/engine/runner"));
         cargo.args(["build", "--quiet", "--release", "--target", target, "--target-dir"]);
-        cargo.arg(paths::target().join(target_folder));
-        process::capture(&mut cargo).with_context(|| format!("{folder} for {target}"))?;
+        cargo.arg(paths::target().join("runner"));
+        process::capture(&mut cargo).with_context(|| format!("the runner for {target}"))?;
     }
     Ok(())
 }
 
-/// What the test of slices needs: its binaries, and the measured programs where they were built.
-pub fn slices_environment() -> [(&'static str, OsString); 2] {
-    [
-        ("WASMBED_ENGINE_SLICES", paths::target().join("slices").into_os_string()),
-        ("WASMBED_BENCH_PROGRAMS", paths::cache().join("bench/wasm").into_os_string()),
-    ]
-}
-
-/// What tests need to find the runner, and the seed if one was asked for.
+/// What tests need to find the runner and the measured programs, where those were built, and the
+/// seed if one was asked for.
 pub fn environment() -> Vec<(&'static str, OsString)> {
-    let mut variables =
-        vec![("WASMBED_ENGINE_RUNNER", paths::target().join("runner").into_os_string())];
+    let mut variables = vec![
+        ("WASMBED_ENGINE_RUNNER", paths::target().join("runner").into_os_string()),
+        ("WASMBED_BENCH_PROGRAMS", paths::cache().join("bench/wasm").into_os_string()),
+    ];
     if let Some(seed) = SEED.get() {
         variables.push(("WASMBED_SEED", seed.to_string().into()));
     }

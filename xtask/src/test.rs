@@ -132,13 +132,11 @@ fn unit_group(_: &str) -> Result<Counts> {
 
 fn spec_group(_: &str) -> Result<Counts> {
     engine::build_runner()?;
-    let arguments =
-        ["--package", engine::PACKAGE, "--test", "runner", "--test", "suite", "--test", "forms"];
-    let mut counts = cargo_test(&arguments, &engine::environment())?;
-    engine::build_slices()?;
-    let arguments = ["--package", "wasmbed-compiler", "--test", "board"];
-    counts += cargo_test(&arguments, &engine::slices_environment())?;
-    Ok(counts)
+    let mut arguments = vec!["--package", engine::PACKAGE];
+    for test in ["runner", "programs", "suite", "forms"] {
+        arguments.extend(["--test", test]);
+    }
+    cargo_test(&arguments, &engine::environment())
 }
 
 fn differential_group(_: &str) -> Result<Counts> {

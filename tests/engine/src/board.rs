@@ -63,7 +63,9 @@ pub struct Figures {
     pub slices: u64,
     /// Of these, inside the innermost loop.
     pub slices_in_core: u64,
-    /// Interrupts that could interrupt the end of a slice.
+    /// Of the slices, those that ended inside another interrupt's handler.
+    pub slices_in_handler: u64,
+    /// Interrupts besides the slices.
     pub nested: u64,
     /// Most bytes of stack in use at once.
     pub stack_bytes: u32,
@@ -86,9 +88,10 @@ pub fn run(board: Board, works: &[Work]) -> Result<(Vec<Report>, Figures)> {
         }
         let (records, has_hung) = start(board, &bytes)?;
         figures.starts += 1;
-        if let Some([slices, in_core, nested, stack_bytes]) = records.done {
+        if let Some([slices, in_core, in_handler, nested, stack_bytes]) = records.done {
             figures.slices += u64::from(slices);
             figures.slices_in_core += u64::from(in_core);
+            figures.slices_in_handler += u64::from(in_handler);
             figures.nested += u64::from(nested);
             figures.stack_bytes = figures.stack_bytes.max(stack_bytes);
         }

@@ -8,7 +8,7 @@ mod wasmi_reference;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_reference;
 
-pub use case::{Case, CaseCall, Random, generate, module, read};
+pub use case::{Case, CaseCall, Random, exports, generate, module, read};
 
 use crate::report::{CallReport, Ending, Report};
 use wasmbed_engine::Trap;

@@ -100,8 +100,9 @@ impl Ending {
 pub struct Records {
     /// Reports with the id of their piece of work, in the order they were begun.
     pub reports: Vec<(u32, Report)>,
-    /// Slices taken, of these inside the innermost loop, nested interrupts, bytes of stack used.
-    pub done: Option<[u32; 4]>,
+    /// Slices taken, of these inside the innermost loop, and inside another handler, nested
+    /// interrupts, bytes of stack used.
+    pub done: Option<[u32; 5]>,
 }
 
 /// Reads records; what is cut off in the middle is left out.

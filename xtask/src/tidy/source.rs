@@ -16,8 +16,6 @@ const UNSAFE: &[&str] = &[
     "tests/src/",
     // The parent-death signal can only be set between fork and exec.
     "crates/host/qemu/src/process.rs",
-    // What runs on boards in tests.
-    "tests/engine/slices/",
     "crates/device/",
     "crates/shared/curve/src/field",
     "crates/shared/engine/src/",

@@ -9,7 +9,7 @@
 pub const MAGIC: u32 = u32::from_le_bytes(*b"WBEB");
 
 /// Changes with every change of a batch or its records.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of the head.
 pub const HEAD_BYTES: usize = 12;

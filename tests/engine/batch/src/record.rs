@@ -19,8 +19,8 @@ pub const SPOILT: u32 = 0xb4;
 pub const TOO_LARGE: u32 = 0xb5;
 /// The board itself failed: what, and four words about it.
 pub const FAULT: u32 = 0xb6;
-/// All items are done: slices taken, of these interrupted in the core, nested interrupts, bytes of
-/// stack used.
+/// All items are done: slices taken, of these ended in the core, and in another interrupt's handler,
+/// nested interrupts, bytes of stack used.
 pub const DONE: u32 = 0xb7;
 
 /// Takes words of records.

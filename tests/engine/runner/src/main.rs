@@ -1,7 +1,7 @@
 //! Runs batches of work for the engine on an emulated MPS2 board.
 //!
 //! The batch lies in the PSRAM, and what came of it is written there: the emulator backs it with a
-//! file. Time slices are ended by a timer, and a second one interrupts the first. The last word is
+//! file. Time slices are ended by a timer, and a second one interrupts the first or is interrupted by it. The last word is
 //! semihosting's: without it the emulator would not end.
 #![no_std]
 #![no_main]
@@ -39,8 +39,8 @@ extern "C" fn run() -> ! {
     if memory::program_digest() != program {
         records.record(record::FAULT, &[fault::PROGRAM, 0, 0, 0, 0]);
     }
-    let [taken, in_core, nested] = slices::counts();
-    records.record(record::DONE, &[taken, in_core, nested, stack::used_bytes()]);
+    let [taken, in_core, in_handler, nested] = slices::counts();
+    records.record(record::DONE, &[taken, in_core, in_handler, nested, stack::used_bytes()]);
     memory::exit()
 }
 

@@ -1,4 +1,5 @@
-//! Ends time slices with a timer, and disturbs the one with another.
+//! Ends time slices with a timer, and disturbs the one with another: an interrupt that interrupts the
+//! end of a slice, or one that a slice's end interrupts.
 
 use core::ptr::{read_volatile, write_volatile};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,7 +11,7 @@ use wasmbed_engine_batch::{Item, Runner};
 /// # Source
 /// Arm DAI 0385D, Application Note AN385, "Interrupts".
 pub const SLICE_LINE: i16 = 8;
-/// The line of the timer that interrupts the other one's handler.
+/// The line of the timer whose handler interrupts the other one's, or is interrupted by it.
 pub const NESTED_LINE: i16 = 9;
 
 /// Blocks of the CMSDK timers: control, value, reload, interrupt.
@@ -36,6 +37,7 @@ const NESTED_TICKS_MAX: u32 = 2_000;
 static IS_OVER: AtomicBool = AtomicBool::new(false);
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 static IN_CORE: AtomicU32 = AtomicU32::new(0);
+static IN_HANDLER: AtomicU32 = AtomicU32::new(0);
 static NESTED: AtomicU32 = AtomicU32::new(0);
 /// Ticks that pass before the innermost loop is reached: a slice that ends earlier makes no progress,
 /// so short slices are this much longer. Found by trying.
@@ -57,21 +59,31 @@ fn set(timer: usize, ticks: u32) {
     }
 }
 
-/// Enables both lines: the slice below everything else.
+/// Enables both lines.
 pub fn start() {
-    /// Interrupt set-enable and priority registers.
+    /// Interrupt set-enable register.
     ///
     /// # Source
     /// Armv7-M Architecture Reference Manual, section B3.4.
     const NVIC_ISER: *mut u32 = 0xe000_e100 as *mut u32;
-    const NVIC_IPR2: *mut u32 = 0xe000_e408 as *mut u32;
-    // SAFETY: the registers exist on every Armv7-M core; the bytes are those of lines 8 and 9.
-    unsafe {
-        let others = read_volatile(NVIC_IPR2) & 0xffff_0000;
-        write_volatile(NVIC_IPR2, others | 0x40 << 8 | 0xc0);
-    }
-    // SAFETY: as above.
+    rank(true);
+    // SAFETY: the register exists on every Armv7-M core.
     unsafe { write_volatile(NVIC_ISER, 1 << SLICE_LINE | 1 << NESTED_LINE) };
+}
+
+/// Whether the nested interrupt comes before the slice's end, or after it.
+fn rank(is_nested_first: bool) {
+    /// Interrupt priority register of lines 8 to 11; the lower the number, the more urgent.
+    ///
+    /// # Source
+    /// Armv7-M Architecture Reference Manual, section B3.4.
+    const NVIC_IPR2: *mut u32 = 0xe000_e408 as *mut u32;
+    const SLICE: u32 = 0x80;
+    let nested = if is_nested_first { 0x40 } else { 0xc0 };
+    // SAFETY: the register exists on every Armv7-M core, and interrupts do not write it.
+    let others = unsafe { read_volatile(NVIC_IPR2) } & 0xffff_0000;
+    // SAFETY: as above; the bytes are those of lines 8 and 9.
+    unsafe { write_volatile(NVIC_IPR2, others | nested << 8 | SLICE) };
 }
 
 /// The slice is over.
@@ -79,8 +91,22 @@ pub fn slice_interrupt() {
     set(SLICE_TIMER, 0);
     IS_OVER.store(true, Ordering::Relaxed);
     TAKEN.fetch_add(1, Ordering::Relaxed);
+    if has_interrupted_a_handler() {
+        IN_HANDLER.fetch_add(1, Ordering::Relaxed);
+    }
     #[cfg(not(feature = "portable"))]
     preempt();
+}
+
+fn has_interrupted_a_handler() -> bool {
+    /// Interrupt control and state; bit 11, RETTOBASE: no other exception is active.
+    ///
+    /// # Source
+    /// Armv7-M Architecture Reference Manual, section B3.2.
+    const ICSR: *const u32 = 0xe000_ed04 as *const u32;
+    // SAFETY: the register exists on every Armv7-M core, and reading it changes nothing.
+    let state = unsafe { read_volatile(ICSR) };
+    state & 1 << 11 == 0
 }
 
 /// Stops the assembly core.
@@ -98,7 +124,7 @@ fn preempt() {
     }
 }
 
-/// Interrupts whatever runs, the handler above included.
+/// Interrupts whatever runs, or all but the handler above.
 pub fn nested_interrupt() {
     let seed = random(NESTED_SEED.load(Ordering::Relaxed));
     NESTED_SEED.store(seed, Ordering::Relaxed);
@@ -106,9 +132,10 @@ pub fn nested_interrupt() {
     set(NESTED_TIMER, 1 + seed % NESTED_TICKS_MAX);
 }
 
-/// Slices taken, those of them that hit the innermost loop, and nested interrupts.
-pub fn counts() -> [u32; 3] {
-    [&TAKEN, &IN_CORE, &NESTED].map(|count| count.load(Ordering::Relaxed))
+/// Slices taken, those of them that hit the innermost loop, those that hit the other handler, and
+/// nested interrupts.
+pub fn counts() -> [u32; 4] {
+    [&TAKEN, &IN_CORE, &IN_HANDLER, &NESTED].map(|count| count.load(Ordering::Relaxed))
 }
 
 fn random(seed: u32) -> u32 {
@@ -129,6 +156,7 @@ impl Slices {
     pub fn new(item: &Item<'_>) -> Slices {
         if item.slice_seed != 0 {
             NESTED_SEED.store(item.slice_seed | 1, Ordering::Relaxed);
+            rank(item.slice_seed & 2 == 0);
             set(NESTED_TIMER, NESTED_TICKS_MAX);
         }
         Slices { seed: item.slice_seed, ticks_max: item.slice_max.max(1) }

@@ -218,7 +218,8 @@ fn calls(wasm: &[u8]) -> Vec<CaseCall> {
     calls
 }
 
-fn exports(wasm: &[u8]) -> Vec<CaseCall> {
+/// Every function that a module exports, without arguments.
+pub fn exports(wasm: &[u8]) -> Vec<CaseCall> {
     let (mut types, mut functions, mut exports) = (Vec::new(), Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(wasm).flatten() {
         match payload {
