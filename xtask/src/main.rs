@@ -9,6 +9,7 @@ mod process;
 mod setup;
 mod size;
 mod soak;
+mod stack;
 mod test;
 mod tidy;
 
@@ -52,8 +53,8 @@ enum Command {
         /// List the groups and stop.
         #[arg(long)]
         list: bool,
-        /// Board that the groups with emulated boards run on; all at once by default.
-        #[arg(long, default_value = "all")]
+        /// Board the end-to-end group runs on.
+        #[arg(long, default_value = "mps2-an385")]
         board: String,
         /// Seed of the generated modules of `differential`; a fresh one if not given.
         #[arg(long)]
@@ -72,6 +73,9 @@ enum Command {
     },
     /// Print flash, RAM and stack of each board, and compare with its budget.
     Size {
+        /// Print the deepest chains of calls of one board, frame by frame.
+        #[arg(long, value_name = "BOARD")]
+        stack: Option<String>,
         /// Print JSON only.
         #[arg(long)]
         json: bool,
@@ -116,7 +120,8 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Soak { what } => soak::run(&what),
         Command::Firmware { board } => boards::build_command(board.as_deref()),
-        Command::Size { json } => size::run(json),
+        Command::Size { stack: Some(board), .. } => size::show_stack(&board),
+        Command::Size { json, stack: None } => size::run(json),
         Command::Bench { names, json, only, no_peers } => {
             bench::run(&names, json, &bench::Options { only, with_peers: !no_peers })
         }

@@ -5,7 +5,7 @@ use object::{Object, ObjectSection, ObjectSymbol};
 use serde_json::{Value, json};
 
 use crate::boards::{self, Board};
-use crate::paths;
+use crate::{paths, stack};
 
 /// What one firmware takes, in bytes.
 struct Size {
@@ -21,6 +21,7 @@ pub fn run(json: bool) -> Result<()> {
     for board in boards::all()? {
         boards::build(&board)?;
         let size = measure(&board)?;
+        let stacks = stack::bound(&board)?;
         if !json {
             println!(
                 "{:<18} flash {:>7}  static RAM {:>6}  stack {:>6}  guest arena {:>6}",
@@ -37,6 +38,8 @@ pub fn run(json: bool) -> Result<()> {
             "static_ram_bytes": size.static_ram_bytes,
             "stack_bytes": size.stack_bytes,
             "guest_arena_bytes": size.guest_arena_bytes,
+            "loop_stack_worst_bytes": stacks.loop_bytes,
+            "interrupt_stack_worst_bytes": stacks.interrupt_bytes,
         }));
         if !json {
             for finding in over_budget(&board)? {
@@ -96,4 +99,12 @@ fn measure(board: &Board) -> Result<Size> {
         stack_bytes,
         guest_arena_bytes,
     })
+}
+
+/// `cargo xtask size --stack BOARD`.
+pub fn show_stack(name: &str) -> Result<()> {
+    let board = boards::all()?.into_iter().find(|board| board.name == name);
+    let board = board.with_context(|| format!("no board {name}"))?;
+    boards::build(&board)?;
+    stack::show(&board)
 }

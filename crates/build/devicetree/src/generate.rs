@@ -71,12 +71,9 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
         "[u8; 32]",
         format!("{:?}", compiled.dtb_digest),
     );
-    let mut lines = Vec::new();
     write_uart(&mut text, "console", "The port of the console.", &board.console);
     match &board.uplink {
         Uplink::Ethernet(ethernet) => {
-            lines.extend(board.console.interrupts.iter().map(|line| (*line, "console")));
-            lines.extend(ethernet.interrupts.iter().map(|line| (*line, "ethernet")));
             let _ = writeln!(
                 text,
                 "/// The Ethernet controller.\npub mod ethernet {{\n    /// First register.\n    \
@@ -85,24 +82,42 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
             );
         }
         Uplink::Serial(uart) => {
-            lines.extend(uart.interrupts.iter().map(|line| (*line, "uplink")));
             write_uart(&mut text, "uplink", "The port of the uplink.", uart);
         }
     }
     if let Some(entropy) = &board.entropy {
-        lines.extend(entropy.interrupts.iter().map(|line| (*line, "entropy")));
         write_uart(&mut text, "entropy", "The port of the random bytes.", entropy);
     }
-    lines.extend(board.storage.uart.interrupts.iter().map(|line| (*line, "storage")));
     write_uart(&mut text, "storage", "The port of the flash.", &board.storage.uart);
     if let Some(uart) = &board.guest_hardware.uart {
-        lines.extend(uart.interrupts.iter().map(|line| (*line, "guest_uart")));
         write_uart(&mut text, "guest_uart", "The port that guests may use.", uart);
     }
     write_guest_hardware(&mut text, &board.guest_hardware);
     write_peripherals(&mut text, board);
-    write_interrupts(&mut text, board, &lines);
+    write_interrupts(&mut text, board, &interrupts(board));
     text
+}
+
+/// Every line that the firmware uses, with the name of its handler.
+pub fn interrupts(board: &Board) -> Vec<(crate::Interrupt, &'static str)> {
+    let mut lines = Vec::new();
+    match &board.uplink {
+        Uplink::Ethernet(ethernet) => {
+            lines.extend(board.console.interrupts.iter().map(|line| (*line, "console")));
+            lines.extend(ethernet.interrupts.iter().map(|line| (*line, "ethernet")));
+        }
+        Uplink::Serial(uart) => {
+            lines.extend(uart.interrupts.iter().map(|line| (*line, "uplink")));
+        }
+    }
+    if let Some(entropy) = &board.entropy {
+        lines.extend(entropy.interrupts.iter().map(|line| (*line, "entropy")));
+    }
+    lines.extend(board.storage.uart.interrupts.iter().map(|line| (*line, "storage")));
+    if let Some(uart) = &board.guest_hardware.uart {
+        lines.extend(uart.interrupts.iter().map(|line| (*line, "guest_uart")));
+    }
+    lines
 }
 
 fn write_uart(text: &mut String, name: &str, doc: &str, uart: &Uart) {

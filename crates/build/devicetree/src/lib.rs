@@ -23,7 +23,8 @@ pub use board::{
 };
 pub use error::{Error, Place};
 pub use generate::{
-    catalog_entries, firmware_choices, firmware_constants, linker_script, qemu_arguments,
+    catalog_entries, firmware_choices, firmware_constants, interrupts, linker_script,
+    qemu_arguments,
 };
 pub use tree::{Cell, Node, Piece, Property, Reference, Tree};
 
