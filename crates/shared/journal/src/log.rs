@@ -55,8 +55,8 @@ pub struct Log<const SEGMENT: u32> {
     tail: u16,
     /// Which of the two segments is active.
     active: u8,
-    /// Whether the index may differ from the flash; the next call mounts again.
-    stale: bool,
+    /// Whether the index is that of the flash; else the next call mounts again.
+    is_mounted: bool,
 }
 
 /// What a scan found behind the last whole record.
@@ -68,7 +68,7 @@ enum Tail {
 impl<const SEGMENT: u32> Log<SEGMENT> {
     /// A log that is mounted by its first use: for memory that is set up before there is a flash.
     pub const fn unmounted() -> Self {
-        Self { index: [0; limits::KEYS], epoch: 0, tail: 0, active: 0, stale: true }
+        Self { index: [0; limits::KEYS], epoch: 0, tail: 0, active: 0, is_mounted: false }
     }
 
     /// Reads the log, and finishes what a power cut interrupted. A blank flash becomes an empty
@@ -297,7 +297,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
 
     /// Mounts if the index may be wrong.
     fn refresh<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), Error> {
-        if !self.stale {
+        if self.is_mounted {
             return Ok(());
         }
         let first = self.epoch_of(flash, 0)?;
@@ -309,7 +309,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
             (None, None) => return self.format(flash),
         };
         let tail = self.scan(flash)?;
-        self.stale = false;
+        self.is_mounted = true;
         match tail {
             Tail::Torn if !mutants::on(Mutant::KeepTornTail) => self.compact(flash),
             _ => Ok(()),
@@ -332,7 +332,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         self.index = [0; limits::KEYS];
         (self.active, self.epoch) = (0, 1);
         self.tail = SEGMENT_HEADER_BYTES as u16;
-        self.stale = false;
+        self.is_mounted = true;
         Ok(())
     }
 
@@ -400,7 +400,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
     /// Copies the live records into the other segment and makes that one active.
     fn compact<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), Error> {
         // Until the end the old segment stays the active one, so a failure means: read again.
-        self.stale = true;
+        self.is_mounted = false;
         let target = self.active ^ 1;
         let base = self.base(target);
         let epoch = self.epoch.checked_add(1).ok_or(Error::Damaged)?;
@@ -423,7 +423,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
             flash.write(base, &segment_header(epoch)).map_err(|_| Error::Flash)?;
         }
         (self.active, self.epoch, self.tail) = (target, epoch, at as u16);
-        self.stale = false;
+        self.is_mounted = true;
         Ok(())
     }
 
@@ -493,7 +493,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
     /// Programs, and distrusts the index if that fails.
     fn program<F: NorFlash>(&mut self, flash: &mut F, at: u32, bytes: &[u8]) -> Result<(), Error> {
         flash.write(at, bytes).map_err(|_| {
-            self.stale = !mutants::on(Mutant::ErrorKeepsIndex);
+            self.is_mounted = mutants::on(Mutant::ErrorKeepsIndex);
             Error::Flash
         })
     }

@@ -10,6 +10,7 @@ use wasmbed_wire::{
 use crate::console::Line;
 use crate::guests::{Detail, Guest, Previous, Stage, plain_report};
 use crate::install::Install;
+use crate::late::{Bytes, Late};
 use crate::limits;
 use crate::loader::Loader;
 use crate::platform::{BoardFacts, Platform};
@@ -38,7 +39,8 @@ impl Refusal {
         app: AppId([0; 16]),
         generation: 0,
         digest: None,
-        state: GuestState::Refused,
+        // The first of its values, which is zero.
+        state: GuestState::Installing,
         reason: GuestReason::None,
         detail: Detail::None,
     };
@@ -88,9 +90,9 @@ impl CommandEntry {
 /// The state of a device without its session.
 #[derive(Debug)]
 pub struct Core<'a, const GUESTS: usize> {
-    pub arena: &'a mut [u8],
+    pub arena: Bytes<'a>,
     pub queue: Queue<'a>,
-    pub facts: BoardFacts<'a>,
+    pub facts: Late<BoardFacts<'a>>,
     pub journal: Journal,
     pub slots: u8,
     pub boot: BootRecord,
@@ -121,9 +123,9 @@ pub struct Core<'a, const GUESTS: usize> {
 impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
     pub const fn new() -> Self {
         Self {
-            arena: &mut [],
-            queue: Queue::new(&mut []),
-            facts: BoardFacts::NONE,
+            arena: Bytes::NONE,
+            queue: Queue::NONE,
+            facts: Late::Unset,
             journal: Journal::unmounted(),
             slots: 0,
             boot: BootRecord { count: 0, last_epoch: 0, last_command: 0, is_commanded: false },
@@ -266,8 +268,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
             }
             guest.previous = Some(older);
         }
-        guest.is_held = true;
-        guest.app = note.app;
+        guest.hold(note.app);
         guest.come_from(own);
         true
     }
@@ -321,8 +322,7 @@ impl<'a, const GUESTS: usize> Core<'a, GUESTS> {
         guest.unload();
         let (is_wanted, restart_token) = (guest.is_wanted, guest.restart_token);
         *guest = Guest::EMPTY;
-        guest.is_held = true;
-        guest.app = app;
+        guest.hold(app);
         guest.come_from(previous);
         guest.is_wanted = is_wanted;
         guest.restart_token = restart_token;

@@ -10,6 +10,7 @@ use crate::console::Line;
 use crate::core_state::Core;
 use crate::install;
 use crate::keys;
+use crate::late::{Bytes, Late};
 use crate::limits;
 use crate::platform::{BoardFacts, Platform};
 use crate::queue::Queue;
@@ -89,11 +90,11 @@ pub enum Closed {
 }
 
 /// A device without its hardware, with room for `GUESTS` guests. About 2 KB for one guest, so it
-/// wants to be static.
+/// wants to be static: before its start it is all zeros, which take no flash.
 pub struct Device<'a, const GUESTS: usize> {
     session: Session,
     pub(crate) core: Core<'a, GUESTS>,
-    frame_out: &'a mut [u8],
+    frame_out: Bytes<'a>,
     key: Option<Key>,
 }
 
@@ -110,7 +111,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
     /// A device that has not started: for a static, so that nothing of it passes over the stack.
     pub const fn new() -> Self {
         const { assert!(GUESTS >= 1 && GUESTS <= limits::GUESTS_MAX) };
-        Self { session: Session::new(), core: Core::new(), frame_out: &mut [], key: None }
+        Self { session: Session::new(), core: Core::new(), frame_out: Bytes::NONE, key: None }
     }
 
     /// Starts it: mounts the journal, counts the boot, makes the key at the first boot, and brings
@@ -121,7 +122,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
     pub fn start<P: Platform>(
         &mut self,
         memory: Memory<'a>,
-        facts: BoardFacts<'a>,
+        mut facts: BoardFacts<'a>,
         platform: &mut P,
     ) -> Result<(), StartError> {
         if memory.frame_out.len() < limits::FRAME_OUT_BYTES_MIN
@@ -130,14 +131,14 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
             return Err(StartError::Memory);
         }
         let core = &mut self.core;
-        core.arena = memory.arena;
+        core.arena = Bytes::new(memory.arena);
         core.queue = Queue::new(memory.queue);
-        core.facts = facts;
-        self.frame_out = memory.frame_out;
+        self.frame_out = Bytes::new(memory.frame_out);
         core.boot = BootRecord::read(&mut core.journal, platform)?;
         if core.boot.is_commanded && facts.reset_reason == ResetReason::PowerOn {
-            core.facts.reset_reason = ResetReason::Commanded;
+            facts.reset_reason = ResetReason::Commanded;
         }
+        core.facts = Late::Set(facts);
         core.boot.is_commanded = false;
         core.boot.count = core.boot.count.saturating_add(1);
         core.boot.write(&mut core.journal, platform)?;
@@ -151,7 +152,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
 
     #[inline(never)]
     fn show_start<P: Platform>(&self, platform: &mut P) {
-        let facts = &self.core.facts;
+        let Some(facts) = self.core.facts.value() else { return };
         let mut line = Line::new("wasmbed ");
         line.text(facts.firmware).text(" on ").text(facts.board);
         line.text(", boot ").number(self.core.boot.count.into());
@@ -235,7 +236,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
 
     /// The device's own network address, from the provisioning record.
     pub fn station(&self) -> Option<Station> {
-        self.core.provisioning.station
+        self.core.provisioning.station.value().copied()
     }
 
     /// The device's public key; zeros before it was started.

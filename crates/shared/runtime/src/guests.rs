@@ -8,6 +8,7 @@ use wasmbed_wire::{AppId, Digest, GuestReason, GuestState, StateReport};
 use crate::arena::{self, Range};
 use crate::core_state::{Core, Strings};
 use crate::host::{GuestHost, Wait};
+use crate::late::Late;
 use crate::limits;
 use crate::mail::receiver;
 use crate::platform::{Platform, has};
@@ -178,7 +179,7 @@ pub struct Guest {
     /// Part of the arena: image, working memory.
     pub range: Option<Range>,
     /// The running guest.
-    pub instance: Option<Instance>,
+    pub instance: Late<Instance>,
     /// When it was started last.
     pub started_at_ms: u64,
     /// Fuel used since the last start.
@@ -192,7 +193,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A free place.
+    /// A free place: all zeros, so that a static one takes no flash.
     pub const EMPTY: Self = Self {
         is_held: false,
         is_wanted: false,
@@ -208,7 +209,8 @@ impl Guest {
         digest: Digest([0; 32]),
         image_crc: 0,
         stage: Stage::Stored,
-        state: GuestState::Installed,
+        // The first of its values, which is zero.
+        state: GuestState::Installing,
         reason: GuestReason::None,
         detail: Detail::None,
         restarts: 0,
@@ -226,13 +228,20 @@ impl Guest {
         strings: Strings::NONE,
         wait: Wait::NONE,
         range: None,
-        instance: None,
+        instance: Late::Unset,
         started_at_ms: 0,
         fuel_used: 0,
         slices: 0,
         host_calls: 0,
         previous: None,
     };
+
+    /// Takes the place for an application whose image is in a slot.
+    pub const fn hold(&mut self, app: AppId) {
+        self.is_held = true;
+        self.app = app;
+        self.state = GuestState::Installed;
+    }
 
     /// Changes the state that is reported.
     pub fn set_state(&mut self, state: GuestState, reason: GuestReason, detail: Detail) {
@@ -262,7 +271,7 @@ impl Guest {
 
     /// Goes on after waiting: the call that parked is made again.
     pub fn resume(&mut self) {
-        if let Some(instance) = self.instance.as_mut() {
+        if let Some(instance) = self.instance.value_mut() {
             instance.repeat();
         }
         self.wait.is_resumed = true;
@@ -271,7 +280,7 @@ impl Guest {
 
     /// Asks for a start from the flash, or from the arena where the image still is.
     pub fn request_start(&mut self) {
-        self.instance = None;
+        self.instance = Late::Unset;
         self.has_run = false;
         self.stop_at_ms = None;
         self.stage = if self.range.is_some() { Stage::Loaded } else { Stage::Waiting };
@@ -279,7 +288,7 @@ impl Guest {
 
     /// Takes it off the processor and frees its memory.
     pub fn unload(&mut self) {
-        self.instance = None;
+        self.instance = Late::Unset;
         self.range = None;
         self.has_run = false;
         self.has_care = false;
@@ -289,7 +298,7 @@ impl Guest {
 
     /// When it will have proved healthy, if the image before it waits for that.
     fn proves_at_ms(&self) -> Option<u64> {
-        let is_proving = self.previous.is_some() && self.has_run && self.instance.is_some();
+        let is_proving = self.previous.is_some() && self.has_run && self.instance.is_set();
         is_proving.then_some(self.started_at_ms + limits::HEALTHY_MS)
     }
 
@@ -444,11 +453,11 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         platform: &mut P,
     ) -> Option<(Outcome, u64)> {
         let guest = self.guests.get_mut(index)?;
-        let (Some(instance), Some(range)) = (guest.instance.as_mut(), guest.range) else {
+        let (Some(instance), Some(range)) = (guest.instance.value_mut(), guest.range) else {
             return None;
         };
         let Parts { image, care, working } =
-            cut(self.arena, range, guest.image_bytes, guest.care_bytes);
+            cut(&mut self.arena, range, guest.image_bytes, guest.care_bytes);
         let (grants, rates) = care
             .split_at_mut_checked(usize::from(guest.grant_bytes).next_multiple_of(8))
             .unwrap_or_default();
@@ -555,7 +564,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             let wait_ms = limits::RESTART_MS_MIN << guest.failures.min(16);
             let wait_ms = wait_ms.min(limits::RESTART_MS_MAX);
             guest.failures = guest.failures.saturating_add(1);
-            guest.instance = None;
+            guest.instance = Late::Unset;
             guest.stage = Stage::BackOff { retry_at_ms: now_ms + u64::from(wait_ms) };
         } else {
             guest.unload();

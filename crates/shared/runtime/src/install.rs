@@ -14,6 +14,7 @@ use crate::arena::Range;
 use crate::console::Line;
 use crate::core_state::{Core, Note, image_offset};
 use crate::guests::{Detail, Guest, cut, plain_report};
+use crate::late::Late;
 use crate::limits;
 use crate::platform::Platform;
 use crate::store::{self, GenerationError};
@@ -49,7 +50,7 @@ pub struct Install {
     received_bytes: u32,
     image_crc: u32,
     digest: Digest,
-    writer: Option<SlotWriter>,
+    writer: Late<SlotWriter>,
     hash: Option<Sha256>,
 }
 
@@ -92,7 +93,7 @@ impl Install {
             received_bytes: 0,
             image_crc: 0,
             digest: Digest([0; 32]),
-            writer: None,
+            writer: Late::Unset,
             hash: None,
         }
     };
@@ -244,7 +245,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         self.install.care_bytes = manifest.grants.arena_bytes() as u16;
         self.install.image_bytes = manifest.image_bytes;
         self.install.digest = Digest(manifest.image_digest);
-        self.install.writer = Some(writer);
+        self.install.writer = Late::Set(writer);
         self.install.hash = Some(Sha256::new());
         Ok(())
     }
@@ -281,7 +282,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if self.install.received_bytes == 0 && bytes.len() >= Header::BYTES {
             self.stage_begin(bytes);
         }
-        let writer = self.install.writer.as_mut().ok_or(GuestReason::StorageFailed)?;
+        let writer = self.install.writer.value_mut().ok_or(GuestReason::StorageFailed)?;
         writer.append(platform.flash(), bytes).map_err(|_| GuestReason::StorageFailed)?;
         if let Some(hash) = self.install.hash.as_mut() {
             hash.update(bytes);
@@ -289,7 +290,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         self.install.image_crc = crc32(self.install.image_crc, bytes);
         if let Some(range) = self.install.range {
             let (image_bytes, care_bytes) = (self.install.image_bytes, self.install.care_bytes);
-            let image = cut(self.arena, range, image_bytes, care_bytes).image;
+            let image = cut(&mut self.arena, range, image_bytes, care_bytes).image;
             let start = self.install.received_bytes as usize;
             if let Some(target) = image.get_mut(start..start + bytes.len()) {
                 target.copy_from_slice(bytes);
@@ -316,7 +317,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             return Err(GuestReason::DigestMismatch.into());
         }
         let (app, generation) = (self.install.app, self.install.generation);
-        let writer = self.install.writer;
+        let writer = self.install.writer.value().copied();
         let writer = writer.ok_or(GuestReason::StorageFailed)?;
         let index = self.find(app).or_else(|| self.guests.iter().position(|g| !g.is_held));
         let index = index.ok_or(GuestReason::TooManyGuests)?;
@@ -347,11 +348,10 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let Some(guest) = self.guests.get_mut(index) else { return };
         let previous = guest.is_held.then_some(guest.as_previous());
         *guest = Guest::EMPTY;
-        guest.is_held = true;
+        guest.hold(install.app);
         guest.is_wanted = is_wanted;
         guest.is_report_due = true;
         guest.slot = slot;
-        guest.app = install.app;
         guest.generation = install.generation;
         guest.digest = install.digest;
         guest.image_crc = install.image_crc;

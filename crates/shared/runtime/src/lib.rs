@@ -15,6 +15,7 @@ mod host;
 mod inbox;
 mod install;
 mod keys;
+mod late;
 pub mod limits;
 mod loader;
 #[cfg(feature = "local")]

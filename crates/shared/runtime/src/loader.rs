@@ -13,6 +13,7 @@ use crate::console::Line;
 use crate::core_state::{Core, image_offset, read_grants, read_head};
 use crate::guests::{Detail, Guest, Parts, Stage, cut};
 use crate::host::Wait;
+use crate::late::Late;
 use crate::limits;
 use crate::platform::Platform;
 
@@ -125,7 +126,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let failed = |_| Refused::new(GuestReason::StorageFailed);
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
-        let Parts { image, .. } = cut(self.arena, range, guest.image_bytes, guest.care_bytes);
+        let Parts { image, .. } = cut(&mut self.arena, range, guest.image_bytes, guest.care_bytes);
         let offset = self.loader.offset as usize;
         let rest = image.get_mut(offset..).unwrap_or_default();
         let bytes = rest.len().min(limits::LOAD_PIECE_BYTES);
@@ -180,7 +181,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         let Some(guest) = self.guests.get_mut(index) else { return Ok(()) };
         let Some(range) = guest.range else { return Ok(()) };
         let Parts { image, care, working } =
-            cut(self.arena, range, guest.image_bytes, guest.care_bytes);
+            cut(&mut self.arena, range, guest.image_bytes, guest.care_bytes);
         // Rates go on counting through restarts.
         if !guest.has_care && !read_grants(platform, guest, care) {
             return Err(Refused::new(GuestReason::StorageFailed));
@@ -189,7 +190,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         guest.learns_stop = check_imports::<P>(&Image::parse(image)?, guest)?;
         let instance = Instance::load(image, working)
             .map_err(|_| Refused::new(GuestReason::ImageMalformed))?;
-        guest.instance = Some(instance);
+        guest.instance = Late::Set(instance);
         guest.wait = Wait::NONE;
         guest.stage = Stage::Ready;
         guest.has_run = false;

@@ -20,7 +20,7 @@ pub const fn receiver(index: usize) -> u64 {
 fn receivers(guests: &[Guest], arena: &mut [u8], topic: &[u8], sender: AppId) -> u64 {
     let mut set = 0;
     for (index, guest) in guests.iter().enumerate() {
-        let Some(range) = guest.range.filter(|_| guest.instance.is_some()) else { continue };
+        let Some(range) = guest.range.filter(|_| guest.instance.is_set()) else { continue };
         if guest.app == sender {
             continue;
         }
@@ -55,7 +55,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     pub fn route_messages(&mut self) {
         while let Some(record) = self.queue.message_for(UNROUTED) {
             let (topic, _) = record.message();
-            let set = receivers(&self.guests, self.arena, topic, record.app);
+            let set = receivers(&self.guests, &mut self.arena, topic, record.app);
             let set = with_room(&mut self.queue, set);
             self.queue.take_message(UNROUTED, set);
         }
@@ -65,7 +65,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     #[inline(never)]
     pub fn deliver(&mut self, message: &Deliver<'_>, now_ms: u64) -> (CommandOutcome, u8) {
         let topic = message.topic.as_bytes();
-        let set = receivers(&self.guests, self.arena, topic, CLOUD);
+        let set = receivers(&self.guests, &mut self.arena, topic, CLOUD);
         if set == 0 {
             return (CommandOutcome::NoReceiver, 0);
         }

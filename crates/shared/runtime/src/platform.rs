@@ -144,14 +144,3 @@ pub struct BoardFacts<'a> {
     /// Where it stopped, after a panic or a fault.
     pub fault: Option<FaultRecord>,
 }
-
-impl BoardFacts<'_> {
-    /// Facts of no board, until the device is started.
-    pub const NONE: BoardFacts<'static> = BoardFacts {
-        board: "",
-        firmware: "",
-        dtb_digest: Digest([0; 32]),
-        reset_reason: ResetReason::PowerOn,
-        fault: None,
-    };
-}

@@ -7,6 +7,8 @@
 use wasmbed_wire::AppId;
 use wasmbed_wire::limits::LOG_BYTES_MAX;
 
+use crate::late::Bytes;
+
 /// Bytes of a record before its payload.
 ///
 /// # Layout
@@ -81,7 +83,7 @@ impl<'a> Record<'a> {
 /// The queue. Its bytes belong to the caller of [`crate::Device::start`].
 #[derive(Debug)]
 pub struct Queue<'a> {
-    bytes: &'a mut [u8],
+    bytes: Bytes<'a>,
     used: usize,
     logs: u32,
     samples: u32,
@@ -95,8 +97,15 @@ pub struct Queue<'a> {
 }
 
 impl<'a> Queue<'a> {
+    /// A queue that has no bytes yet and takes nothing.
+    pub const NONE: Self = Self::of(Bytes::NONE);
+
     /// An empty queue in `bytes`.
     pub const fn new(bytes: &'a mut [u8]) -> Self {
+        Self::of(Bytes::new(bytes))
+    }
+
+    const fn of(bytes: Bytes<'a>) -> Self {
         Self {
             bytes,
             used: 0,

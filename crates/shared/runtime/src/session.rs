@@ -18,13 +18,13 @@ use crate::store::RecordBytes;
 /// Where the session is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
-    /// The connection is gone; when to try again is not decided yet.
-    Lost,
-    /// No connection until then.
+    /// No connection until then. First, so that a static session takes no flash.
     Down {
         /// When to try again.
         retry_at_ms: u64,
     },
+    /// The connection is gone; when to try again is not decided yet.
+    Lost,
     /// The transport was asked for a connection.
     Connecting,
     /// The transport has a connection; TLS has to be started.
@@ -455,20 +455,20 @@ impl Session {
         if bytes.read(&mut core.journal, platform).is_err() {
             return 0;
         }
-        let Some(record) = bytes.record() else { return 0 };
+        let (Some(record), Some(facts)) = (bytes.record(), core.facts.value()) else { return 0 };
         let message = if self.phase == Phase::Enrolling {
             DeviceMessage::Enroll(Enroll { token: record.token })
         } else {
             DeviceMessage::Hello(Hello {
-                board: core.facts.board,
-                firmware: core.facts.firmware,
-                dtb_digest: core.facts.dtb_digest,
+                board: facts.board,
+                firmware: facts.firmware,
+                dtb_digest: facts.dtb_digest,
                 minor_min: 0,
                 minor_max: MINOR,
                 budget: core.budget(),
                 boot_count: core.boot.count,
-                reset_reason: core.facts.reset_reason,
-                fault: core.facts.fault,
+                reset_reason: facts.reset_reason,
+                fault: facts.fault,
                 namespace: record.namespace,
                 image_format: Core::<GUESTS>::image_format(),
                 last_epoch: core.boot.last_epoch,

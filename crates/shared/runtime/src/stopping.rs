@@ -14,7 +14,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     pub fn ask_to_stop(&mut self, index: usize) -> bool {
         let now_ms = self.now_ms;
         let Some(guest) = self.guests.get_mut(index) else { return false };
-        if guest.instance.is_none() || !guest.learns_stop {
+        if !guest.instance.is_set() || !guest.learns_stop {
             return false;
         }
         if guest.stop_at_ms.is_none() {

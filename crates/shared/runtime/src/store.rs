@@ -6,6 +6,7 @@ use wasmbed_wire::limits::{NAME_BYTES_MAX, PINS_MAX, PROVISIONING_BYTES_MAX};
 use wasmbed_wire::{AppId, Provisioning, PublicKey, Seq, Station};
 
 use crate::keys;
+use crate::late::Late;
 use crate::limits;
 use crate::platform::Platform;
 
@@ -148,7 +149,7 @@ pub struct Provisioned {
     /// Port of the gateway.
     pub port: u16,
     /// The device's own network address.
-    pub station: Option<Station>,
+    pub station: Late<Station>,
     /// Keys of the fleet's authority.
     pub authorities: Pins,
     /// Name that the gateway's certificate carries.
@@ -161,7 +162,7 @@ impl Provisioned {
             is_known: false,
             address: [0; 4],
             port: 0,
-            station: None,
+            station: Late::Unset,
             authorities: Pins::NONE,
             gateway: Name::NONE,
         }
@@ -180,7 +181,7 @@ impl Provisioned {
         self.is_known = true;
         self.address = record.gateway_address.to_be_bytes();
         self.port = record.gateway_port;
-        self.station = record.station;
+        self.station = record.station.map_or(Late::Unset, Late::Set);
         self.authorities = Pins::of(&record.ca_pins);
         self.gateway = Name::of(record.gateway_name);
         Ok(())
