@@ -430,7 +430,7 @@ pub struct Settings {
     /// Folder with the firmware of each board.
     #[arg(long, env = "WASMBED_BOARDS", value_name = "DIR")]
     pub boards: Option<PathBuf>,
-    /// Write every frame on a virtual cable to `wire.pcap` beside the board's flash.
+    /// Write all that passes a virtual cable or serial line to `wire.pcap` beside the board's flash.
     #[arg(long)]
     pub capture: bool,
     /// Name of the Gateway object.

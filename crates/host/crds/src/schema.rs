@@ -40,6 +40,15 @@ pub fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
 }
 
+/// A share as `5%` or `0.0125%`.
+pub fn percentage(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 8,
+        "pattern": "^(100(\\.0{1,4})?|[0-9]{1,2}(\\.[0-9]{1,4})?)%$",
+    })
+}
+
 /// A label selector. The empty one selects everything in the namespace.
 pub fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

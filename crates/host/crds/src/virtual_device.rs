@@ -42,6 +42,13 @@ use crate::schema;
         json_path = ".status.restarts",
         priority = 1
     ),
+    printcolumn(name = "Loss", type_ = "string", json_path = ".spec.line.loss", priority = 1),
+    printcolumn(
+        name = "Partition",
+        type_ = "string",
+        json_path = ".spec.line.partition",
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -56,6 +63,14 @@ pub struct VirtualDeviceSpec {
     /// Whether its network cable or serial line is plugged in.
     #[serde(default)]
     pub cable: Cable,
+    /// How bad its cable or serial line is. Absent: it is perfect. A change is followed at once, and
+    /// sessions go on as well as they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Line>,
+    /// Every change of this time presses the reset button once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub reset_at: Option<Time>,
     /// Sensors on the board's two-wire bus, each at an address of its own. Which ones there are is
     /// read when the board gets power; what they measure follows at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -128,6 +143,56 @@ pub enum Cable {
     Out,
 }
 
+/// How bad a line is, on each way alike, in the words of `tc netem`. Shares are of frames on a network
+/// cable, and of bytes on a serial line, with at most four decimals. Nothing overtakes.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.jitterMs) || self.jitterMs <= (has(self.delayMs) ? self.delayMs : 0)").message("jitterMs is at most delayMs"))]
+pub struct Line {
+    /// Share that is lost, as `5%`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::percentage")]
+    pub loss: Option<String>,
+    /// Share that arrives twice, as `1%`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::percentage")]
+    pub duplicate: Option<String>,
+    /// Share that arrives with one bit changed, as `0.01%`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::percentage")]
+    pub corrupt: Option<String>,
+    /// Milliseconds that everything is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub delay_ms: Option<u32>,
+    /// Milliseconds by which that is longer or shorter, at most. No more than the delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub jitter_ms: Option<u32>,
+    /// Ways on which nothing passes. Unlike with a cable that is out, nobody is told.
+    #[serde(default)]
+    pub partition: Partition,
+    /// Decides what exactly is harmed: with the same seed, the same bytes in the same order fare the
+    /// same. Absent: it follows from the object's uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 9007199254740991_i64))]
+    pub seed: Option<i64>,
+}
+
+/// Ways on which nothing passes.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Partition {
+    /// Both are open.
+    #[default]
+    None,
+    /// Nothing comes from the device.
+    Up,
+    /// Nothing reaches the device.
+    Down,
+    /// Nothing passes at all.
+    Both,
+}
+
 /// What was observed of a VirtualDevice.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -154,6 +219,10 @@ pub struct VirtualDeviceStatus {
     /// Starts after a crash.
     #[serde(default)]
     pub restarts: i64,
+    /// The `resetAt` that was followed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub reset_at: Option<Time>,
 }
 
 /// How an emulator ended without being told to.

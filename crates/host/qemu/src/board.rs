@@ -19,8 +19,9 @@ use crate::cable::{Cable, CableConfig};
 use crate::command::{CABLE_SOCKET, FLASH_SOCKET, QMP_SOCKET, UPLINK_SOCKET};
 use crate::console::Console;
 use crate::flash::{FlashError, FlashFile, FlashServer};
+use crate::impairment::Impairment;
 use crate::process::Exit;
-use crate::uplink::{Uplink, UplinkConfig};
+use crate::uplink::{LineEnd, Uplink, UplinkConfig};
 use crate::{leftover, socket};
 
 use self::supervise::{Order, Supervisor};
@@ -45,7 +46,9 @@ pub struct BoardConfig {
     pub gateway: String,
     /// Whether the cable is plugged in at first.
     pub is_plugged: bool,
-    /// Where to write the frames at the cable as pcap, if anywhere.
+    /// How bad the cable or serial line is at first.
+    pub impairment: Impairment,
+    /// Where to write what passes the cable or serial line as pcap, if anywhere.
     pub capture: Option<PathBuf>,
     /// Whether QEMU is started again when it ends by itself.
     pub restarts: bool,
@@ -65,6 +68,7 @@ impl BoardConfig {
             firmware: None,
             gateway: gateway.into(),
             is_plugged: true,
+            impairment: Impairment::default(),
             capture: None,
             restarts: true,
             sensors: Vec::new(),
@@ -252,6 +256,16 @@ impl Board {
         }
     }
 
+    /// Makes its cable or its serial line better or worse.
+    pub fn set_impairment(&self, impairment: Impairment) {
+        if let Some(cable) = &self.cable {
+            cable.set_impairment(impairment);
+        }
+        if let Some(uplink) = &self.uplink {
+            uplink.set_impairment(impairment);
+        }
+    }
+
     /// Makes its sensors measure these, in the order of the configuration, in thousandths of a
     /// degree Celsius.
     pub fn set_temperatures(&self, millidegrees: Vec<i32>) {
@@ -309,8 +323,8 @@ impl Board {
     ///
     /// # Errors
     /// [`BoardError::NotRunning`], [`BoardError::Qmp`].
-    pub async fn reset(&self) -> Result<(), BoardError> {
-        self.order(Order::Reset).await
+    pub fn reset(&self) -> impl Future<Output = Result<(), BoardError>> + Send + use<> {
+        order(self.orders.clone(), Order::Reset)
     }
 
     /// Kills QEMU with SIGKILL, as a crash of the host would.
@@ -318,16 +332,7 @@ impl Board {
     /// # Errors
     /// [`BoardError::NotRunning`].
     pub async fn kill(&self) -> Result<(), BoardError> {
-        self.order(Order::Kill).await
-    }
-
-    async fn order(
-        &self,
-        order: impl FnOnce(oneshot::Sender<Result<(), BoardError>>) -> Order,
-    ) -> Result<(), BoardError> {
-        let (done, answer) = oneshot::channel();
-        self.orders.send(order(done)).await.map_err(|_| BoardError::NotRunning)?;
-        answer.await.unwrap_or(Err(BoardError::NotRunning))
+        order(self.orders.clone(), Order::Kill).await
     }
 
     /// Stops QEMU, cleanly if it still listens, and waits until it and all that was wired to it is
@@ -345,6 +350,15 @@ impl Board {
             uplink.stop().await;
         }
     }
+}
+
+async fn order(
+    orders: mpsc::Sender<Order>,
+    order: impl FnOnce(oneshot::Sender<Result<(), BoardError>>) -> Order + Send,
+) -> Result<(), BoardError> {
+    let (done, answer) = oneshot::channel();
+    orders.send(order(done)).await.map_err(|_| BoardError::NotRunning)?;
+    answer.await.unwrap_or(Err(BoardError::NotRunning))
 }
 
 fn environment(what: &'static str) -> impl FnOnce(io::Error) -> BoardError {
@@ -384,6 +398,7 @@ fn start_cable(config: &BoardConfig) -> Result<Option<Cable>, BoardError> {
         socket: config.directory.join(CABLE_SOCKET),
         gateway: config.gateway.clone(),
         is_plugged: config.is_plugged,
+        impairment: config.impairment,
         capture: config.capture.clone(),
     });
     cable.map(Some).map_err(environment("lay the cable"))
@@ -394,9 +409,11 @@ fn start_uplink(config: &BoardConfig, console: &Console) -> Result<Option<Uplink
         return Ok(None);
     }
     let line = UplinkConfig {
-        socket: config.directory.join(UPLINK_SOCKET),
+        end: LineEnd::Socket(config.directory.join(UPLINK_SOCKET)),
         gateway: config.gateway.clone(),
         is_plugged: config.is_plugged,
+        impairment: config.impairment,
+        capture: config.capture.clone(),
     };
     let uplink = Uplink::start(line, console.clone());
     uplink.map(Some).map_err(environment("lay the serial line"))

@@ -1,9 +1,8 @@
 //! The virtual cable of an Ethernet board: frames of one QEMU, a relay to one gateway, a capture.
 //!
 //! A board reaches its gateway through it and nothing else: the relay answers at one address and
-//! port, and dials one target at a time. Loss and delay are not injected here yet.
+//! port, and dials one target at a time.
 
-mod capture;
 mod frames;
 mod relay;
 #[cfg(test)]
@@ -21,9 +20,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::capture::{Capture, Medium};
+use crate::impairment::Impairment;
 use crate::{socket, upstream};
 
-use self::capture::Capture;
 use self::relay::Relay;
 use self::wire::Wire;
 
@@ -45,6 +45,8 @@ pub struct CableConfig {
     pub gateway: String,
     /// Whether it is plugged in at first.
     pub is_plugged: bool,
+    /// How bad it is at first.
+    pub impairment: Impairment,
     /// Where to write all frames as pcap, if anywhere. An existing file is replaced.
     pub capture: Option<PathBuf>,
 }
@@ -56,8 +58,12 @@ pub struct CableCounters {
     pub frames_up: u64,
     /// Frames to the board.
     pub frames_down: u64,
-    /// Frames lost: the cable was out, or the relay or QEMU too slow.
+    /// Frames lost: the cable was out or bad, or the relay or QEMU too slow.
     pub frames_lost: u64,
+    /// Frames that came twice, on a bad cable.
+    pub frames_doubled: u64,
+    /// Frames that came with one bit changed, on a bad cable.
+    pub frames_garbled: u64,
     /// TCP connections the board opened.
     pub connections: u64,
     /// Times that QEMU was cut off because it sent what is no frame.
@@ -69,6 +75,8 @@ pub(crate) struct Counters {
     frames_up: AtomicU64,
     frames_down: AtomicU64,
     frames_lost: AtomicU64,
+    frames_doubled: AtomicU64,
+    frames_garbled: AtomicU64,
     connections: AtomicU64,
     protocol_errors: AtomicU64,
 }
@@ -77,6 +85,7 @@ pub(crate) struct Counters {
 #[derive(Debug)]
 pub struct Cable {
     is_plugged: watch::Sender<bool>,
+    impairment: watch::Sender<Impairment>,
     gateway: watch::Sender<String>,
     counters: Arc<Counters>,
     cancel: CancellationToken,
@@ -92,15 +101,18 @@ impl Cable {
         let listener = socket::bind(&config.socket)?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
-        let capture = config.capture.as_deref().map(Capture::create).transpose()?;
+        let create = |path| Capture::create(path, Medium::Ethernet);
+        let capture = config.capture.as_deref().map(create).transpose()?;
         let counters = Arc::new(Counters::default());
         let (is_plugged, plugged) = watch::channel(config.is_plugged);
-        let wire = Wire::new(capture, config.is_plugged, Arc::clone(&counters));
+        let (impairment, impaired) = watch::channel(config.impairment);
+        let wire = Wire::new(capture, config.is_plugged, config.impairment, Arc::clone(&counters));
         let cancel = CancellationToken::new();
         let (gateway, dialled) = watch::channel(config.gateway);
         let relay = Relay::new(wire, dialled, Arc::clone(&counters));
-        let task = tokio::spawn(relay.run(listener, plugged, cancel.clone()));
-        Ok(Self { is_plugged, gateway, counters, cancel, task: AbortOnDropHandle::new(task) })
+        let task = tokio::spawn(relay.run(listener, plugged, impaired, cancel.clone()));
+        let task = AbortOnDropHandle::new(task);
+        Ok(Self { is_plugged, impairment, gateway, counters, cancel, task })
     }
 
     /// Plugs the cable in or out. While it is out every frame is lost, both ways.
@@ -108,6 +120,12 @@ impl Cable {
         // Told again what it is already, a line must not lose its session.
         self.is_plugged
             .send_if_modified(|before| std::mem::replace(before, is_plugged) != is_plugged);
+    }
+
+    /// Makes the cable better or worse from now on. Sessions go on as well as they can.
+    pub fn set_impairment(&self, impairment: Impairment) {
+        self.impairment
+            .send_if_modified(|before| std::mem::replace(before, impairment) != impairment);
     }
 
     /// Has the relay dial another `host:port` from now on. A session with the former gateway ends.
@@ -122,6 +140,8 @@ impl Cable {
             frames_up: load(&self.counters.frames_up),
             frames_down: load(&self.counters.frames_down),
             frames_lost: load(&self.counters.frames_lost),
+            frames_doubled: load(&self.counters.frames_doubled),
+            frames_garbled: load(&self.counters.frames_garbled),
             connections: load(&self.counters.connections),
             protocol_errors: load(&self.counters.protocol_errors),
         }

@@ -2,10 +2,12 @@
 
 mod board;
 mod cable;
+mod capture;
 mod command;
 mod console;
 mod entropy;
 mod flash;
+mod impairment;
 mod leftover;
 pub mod limits;
 mod process;
@@ -26,8 +28,9 @@ pub use cable::{
 };
 pub use console::Console;
 pub use flash::{FlashCounters, FlashError, FlashFile, FlashServer};
+pub use impairment::{CERTAIN_PPM, Impairment, Partition};
 pub use process::Exit;
 pub use provision::{Provision, ProvisionError, provision};
 pub use qmp::{Event, Qmp, QmpError};
 pub use service::{Config, Error, run};
-pub use uplink::{Uplink, UplinkConfig};
+pub use uplink::{LineEnd, Uplink, UplinkConfig, UplinkCounters};

@@ -75,3 +75,13 @@ pub const ENTROPY_PIPE_BYTES: usize = 4096;
 
 /// Random bytes written at a time.
 pub const ENTROPY_WRITE_BYTES: usize = 256;
+
+/// Bytes under way on each way of a line that delays: the windows of a board, thirty times over. What
+/// is more is lost.
+pub const LINE_DELAYED_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes read from a serial line at a time, and so the longest piece in its capture.
+pub const LINE_PIECE_BYTES_MAX: usize = 4096;
+
+/// Time between two tries to open a serial device that is not there: a plug takes longer.
+pub const LINE_OPEN_INTERVAL: Duration = Duration::from_millis(500);

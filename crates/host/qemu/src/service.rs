@@ -5,6 +5,7 @@
 
 mod enrolment;
 mod fleet;
+mod line;
 mod reconcile;
 mod status;
 
@@ -54,7 +55,7 @@ pub struct Config {
     pub signer_pins: Vec<[u8; 32]>,
     /// `host:port` of the gateway, where it is not to be the endpoint of the Gateway object.
     pub gateway_address: Option<String>,
-    /// Whether all frames at the virtual cables are written to `wire.pcap` beside the flash.
+    /// Whether what passes the virtual cables and serial lines is written to `wire.pcap` beside the flash.
     pub captures: bool,
 }
 

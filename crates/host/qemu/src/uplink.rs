@@ -1,72 +1,129 @@
 //! The serial line of a board without Ethernet: its session goes to the gateway, its console to the
 //! log.
 
-use std::future;
+mod bridge;
+pub(crate) mod line;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::Interest;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use wasmbed_link::uplink::{CloseReason, Host, HostEvent};
 
+use crate::capture::{Capture, Medium};
 use crate::console::Console;
-use crate::limits::UPLINK_READ_BYTES;
-use crate::upstream::Upstream;
+use crate::impairment::Impairment;
 use crate::{socket, upstream};
 
-#[cfg(test)]
-mod tests;
+use self::bridge::{Bridge, Changes};
+use self::line::{SerialDevice, Source};
+
+/// What a serial line is laid over.
+#[derive(Clone, Debug)]
+pub enum LineEnd {
+    /// A Unix socket to which QEMU connects the serial port.
+    Socket(PathBuf),
+    /// A serial device of this machine, opened whenever it is there.
+    Device {
+        /// Its path, as `/dev/ttyUSB0`.
+        path: PathBuf,
+        /// Bits a second.
+        baud: u32,
+    },
+}
 
 /// How one serial line is laid.
 #[derive(Clone, Debug)]
 pub struct UplinkConfig {
-    /// Socket to which QEMU connects the serial port.
-    pub socket: PathBuf,
+    /// What it is laid over.
+    pub end: LineEnd,
     /// `host:port` of the gateway, looked up at each connection.
     pub gateway: String,
     /// Whether it is plugged in at first.
     pub is_plugged: bool,
+    /// How bad it is at first.
+    pub impairment: Impairment,
+    /// Where to write all bytes as pcap, if anywhere. An existing file is replaced.
+    pub capture: Option<PathBuf>,
+}
+
+/// What passed a serial line since it was laid.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct UplinkCounters {
+    /// Bytes from the device.
+    pub bytes_up: u64,
+    /// Bytes to the device.
+    pub bytes_down: u64,
+    /// Bytes lost: the line was out or bad.
+    pub bytes_lost: u64,
+    /// Bytes that came twice, on a bad line.
+    pub bytes_doubled: u64,
+    /// Bytes that came with one bit changed, on a bad line.
+    pub bytes_garbled: u64,
+    /// Sessions the device opened.
+    pub sessions: u64,
+    /// Sessions that ended because what arrived was no frame, or one was missing.
+    pub sessions_lost: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+    bytes_lost: AtomicU64,
+    bytes_doubled: AtomicU64,
+    bytes_garbled: AtomicU64,
+    sessions: AtomicU64,
+    sessions_lost: AtomicU64,
 }
 
 /// A laid serial line; dropped, it is taken away.
 #[derive(Debug)]
 pub struct Uplink {
     is_plugged: watch::Sender<bool>,
+    impairment: watch::Sender<Impairment>,
     gateway: watch::Sender<String>,
+    counters: Arc<Counters>,
     connections: watch::Receiver<u64>,
     cancel: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
 impl Uplink {
-    /// Listens for QEMU at the socket and bridges from then on. Must be called inside a tokio runtime.
+    /// Opens the line whenever it can be had and bridges from then on. Must be called inside a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// Where the socket cannot be bound.
+    /// Where the socket cannot be bound or the capture not be written. A device that is not there is
+    /// waited for.
     pub fn start(config: UplinkConfig, console: Console) -> io::Result<Self> {
-        let listener = socket::bind(&config.socket)?;
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
-        let (is_plugged, plugged) = watch::channel(config.is_plugged);
-        let (accepted, connections) = watch::channel(0);
-        let cancel = CancellationToken::new();
-        let (gateway, dialled) = watch::channel(config.gateway);
-        let bridge = Bridge {
-            console,
-            gateway: dialled,
-            is_plugged: config.is_plugged,
-            host: Host::new(),
-            line: None,
-            to_line: Vec::new(),
-            to_gateway: Vec::new(),
-            from_gateway: Vec::new(),
-            upstream: Upstream::None,
+        let source = match &config.end {
+            LineEnd::Socket(path) => {
+                let listener = socket::bind(path)?;
+                listener.set_nonblocking(true)?;
+                Source::Socket(UnixListener::from_std(listener)?)
+            }
+            LineEnd::Device { path, baud } => Source::Device(SerialDevice::new(path, *baud)),
         };
-        let task = tokio::spawn(bridge.run(listener, plugged, accepted, cancel.clone()));
-        Ok(Self { is_plugged, gateway, connections, cancel, task: AbortOnDropHandle::new(task) })
+        let create = |path| Capture::create(path, Medium::Serial);
+        let capture = config.capture.as_deref().map(create).transpose()?;
+        let (is_plugged, plugged) = watch::channel(config.is_plugged);
+        let (impairment, impaired) = watch::channel(config.impairment);
+        let (gateway, dialled) = watch::channel(config.gateway);
+        let (opened, connections) = watch::channel(0);
+        let cancel = CancellationToken::new();
+        let counters = Arc::new(Counters::default());
+        let changes =
+            Changes { plugged, impairment: impaired, gateway: dialled, cancel: cancel.clone() };
+        let bridge = Bridge::new(console, changes, capture, Arc::clone(&counters));
+        let task = AbortOnDropHandle::new(tokio::spawn(bridge.run(source, opened)));
+        Ok(Self { is_plugged, impairment, gateway, counters, connections, cancel, task })
     }
 
     /// Plugs the line in or out. While it is out every byte is lost, both ways.
@@ -76,17 +133,37 @@ impl Uplink {
             .send_if_modified(|before| std::mem::replace(before, is_plugged) != is_plugged);
     }
 
+    /// Makes the line better or worse from now on. Sessions go on as well as they can.
+    pub fn set_impairment(&self, impairment: Impairment) {
+        self.impairment
+            .send_if_modified(|before| std::mem::replace(before, impairment) != impairment);
+    }
+
     /// Has the bridge dial another `host:port` from now on. A session with the former gateway ends.
     pub fn set_gateway(&self, gateway: &str) {
         upstream::redirect(&self.gateway, gateway);
     }
 
-    /// Connections of QEMU so far.
+    /// What has passed so far.
+    pub fn counters(&self) -> UplinkCounters {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        UplinkCounters {
+            bytes_up: load(&self.counters.bytes_up),
+            bytes_down: load(&self.counters.bytes_down),
+            bytes_lost: load(&self.counters.bytes_lost),
+            bytes_doubled: load(&self.counters.bytes_doubled),
+            bytes_garbled: load(&self.counters.bytes_garbled),
+            sessions: load(&self.counters.sessions),
+            sessions_lost: load(&self.counters.sessions_lost),
+        }
+    }
+
+    /// Times that the line was opened so far.
     pub fn connections(&self) -> u64 {
         *self.connections.borrow()
     }
 
-    /// Waits until QEMU has connected `count` times in all.
+    /// Waits until the line was opened `count` times in all.
     pub async fn connected(&self, count: u64) {
         let mut connections = self.connections.clone();
         // The sender lives as long as the task; once it is gone nobody will connect.
@@ -99,184 +176,4 @@ impl Uplink {
         // A task that panicked is gone as well.
         let _ = self.task.await;
     }
-}
-
-struct Bridge {
-    console: Console,
-    gateway: watch::Receiver<String>,
-    is_plugged: bool,
-    host: Host,
-    line: Option<UnixStream>,
-    to_line: Vec<u8>,
-    /// Bounded by the credit that the device has.
-    to_gateway: Vec<u8>,
-    from_gateway: Vec<u8>,
-    upstream: Upstream,
-}
-
-impl Bridge {
-    async fn run(
-        mut self,
-        listener: UnixListener,
-        mut plugged: watch::Receiver<bool>,
-        accepted: watch::Sender<u64>,
-        cancel: CancellationToken,
-    ) {
-        loop {
-            self.turn();
-            let wants_read = self.host.is_open() && self.from_gateway.is_empty();
-            let wants_write = !self.to_gateway.is_empty();
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                connection = listener.accept() => {
-                    if let Ok((stream, _)) = connection {
-                        self.restart();
-                        self.line = Some(stream);
-                        accepted.send_modify(|count| *count += 1);
-                    }
-                }
-                () = line_ready(self.line.as_ref(), !self.to_line.is_empty()) => self.read_line(),
-                () = self.upstream.ready(wants_read, wants_write) => {}
-                changed = plugged.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    self.is_plugged = *plugged.borrow_and_update();
-                    self.restart();
-                }
-                changed = self.gateway.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    self.close(CloseReason::ByPeer);
-                }
-            }
-        }
-    }
-
-    /// Forgets the session and what was under way.
-    fn restart(&mut self) {
-        self.host = Host::new();
-        self.to_line.clear();
-        self.hang_up();
-    }
-
-    fn hang_up(&mut self) {
-        self.upstream = Upstream::None;
-        self.to_gateway.clear();
-        self.from_gateway.clear();
-    }
-
-    /// Moves all that can be moved now.
-    fn turn(&mut self) {
-        if matches!(self.upstream, Upstream::Failed) {
-            self.close(CloseReason::Unreachable);
-        }
-        if let Err(error) = self.exchange() {
-            tracing::debug!(%error, "gateway connection lost");
-            self.close(CloseReason::ByPeer);
-        }
-        while let Some(frame) = self.host.control() {
-            self.to_line.extend_from_slice(frame.bytes());
-        }
-        while let Some(frame) = self.host.session(&self.from_gateway) {
-            self.to_line.extend(frame.bytes());
-            let taken = frame.payload().len();
-            self.from_gateway.drain(..taken);
-        }
-        if !self.is_plugged {
-            self.to_line.clear();
-        }
-        if self.flush_line().is_err() {
-            self.line = None;
-        }
-    }
-
-    fn close(&mut self, reason: CloseReason) {
-        if let Some(frame) = self.host.close(reason) {
-            self.to_line.extend_from_slice(frame.bytes());
-        }
-        self.hang_up();
-    }
-
-    /// Reads from the gateway and writes to it.
-    fn exchange(&mut self) -> io::Result<()> {
-        let Upstream::Open { stream, has_ended, .. } = &mut self.upstream else { return Ok(()) };
-        while !self.to_gateway.is_empty() {
-            match stream.try_write(&self.to_gateway) {
-                Ok(count) => {
-                    self.to_gateway.drain(..count);
-                    self.host.release(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        if self.from_gateway.is_empty() && !*has_ended {
-            let mut bytes = [0; UPLINK_READ_BYTES];
-            match stream.try_read(&mut bytes) {
-                Ok(0) => *has_ended = true,
-                Ok(count) => self.from_gateway.extend_from_slice(bytes.split_at(count).0),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if *has_ended && self.from_gateway.is_empty() {
-            self.close(CloseReason::ByPeer);
-        }
-        Ok(())
-    }
-
-    fn read_line(&mut self) {
-        let Some(line) = &self.line else { return };
-        let mut bytes = [0; 4096];
-        let count = match line.try_read(&mut bytes) {
-            Ok(count @ 1..) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Ok(0) | Err(_) => {
-                self.line = None;
-                self.restart();
-                return;
-            }
-        };
-        if self.is_plugged {
-            bytes.iter().take(count).for_each(|byte| self.take(*byte));
-        }
-    }
-
-    fn take(&mut self, byte: u8) {
-        match self.host.receive(byte) {
-            None => {}
-            Some(HostEvent::Session(payload)) => self.to_gateway.extend_from_slice(payload),
-            Some(HostEvent::Console(text)) => self.console.write(text),
-            Some(HostEvent::Open) => {
-                // What was meant for the former session must not reach this one.
-                self.to_line.clear();
-                self.hang_up();
-                self.upstream = Upstream::dial(&self.gateway.borrow_and_update());
-            }
-            Some(HostEvent::Closed | HostEvent::Lost) => self.hang_up(),
-        }
-    }
-
-    fn flush_line(&mut self) -> io::Result<()> {
-        let Some(line) = &self.line else { return Ok(()) };
-        while !self.to_line.is_empty() {
-            match line.try_write(&self.to_line) {
-                Ok(count) => drop(self.to_line.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Waits until QEMU has sent something, or takes something where that is wanted.
-async fn line_ready(line: Option<&UnixStream>, wants_write: bool) {
-    let Some(line) = line else { return future::pending().await };
-    let interest =
-        if wants_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-    // An error shows at the next read or write.
-    let _ = line.ready(interest).await;
 }

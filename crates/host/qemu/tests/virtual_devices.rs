@@ -213,6 +213,25 @@ async fn a_virtual_device_from_its_creation_to_its_end() {
         .await;
     assert_eq!(device.status.as_ref().unwrap().crash.as_ref().unwrap().reason, "Killed");
 
+    // Each change of the time presses the button once; a start is worth a press.
+    for reset_at in ["2026-11-22T10:00:00Z", "2026-11-22T10:00:01Z"] {
+        bench.change(json!({ "resetAt": reset_at })).await;
+        let device = bench
+            .wait("reset", |device| {
+                let status = device.status.clone().unwrap_or_default();
+                status.reset_at.is_some() && status.reset_at == device.spec.reset_at
+            })
+            .await;
+        assert!(pid(&device).is_some_and(is_alive));
+    }
+    let patch = Patch::Merge(json!({ "spec": { "line": { "loss": "101%" } } }));
+    let devices = bench.of::<VirtualDevice>();
+    assert!(devices.patch("one", &PatchParams::default(), &patch).await.is_err());
+    let patch = Patch::Merge(json!({ "spec": { "line": { "delayMs": 1, "jitterMs": 2 } } }));
+    assert!(devices.patch("one", &PatchParams::default(), &patch).await.is_err());
+    let line = json!({ "loss": "5%", "delayMs": 50, "jitterMs": 10, "partition": "Up" });
+    bench.change(json!({ "line": line })).await;
+
     bench.change(json!({ "power": "Off" })).await;
     let off = bench.wait_for("Powered", "False", "PoweredOff").await;
     assert_eq!(pid(&off), None);

@@ -122,6 +122,8 @@ pub const CRASHED: &str = "Crashed";
 pub const BOARD_UNKNOWN: &str = "BoardUnknown";
 /// The board has no bus for the sensors that are wanted on it.
 pub const BUS_MISSING: &str = "BusMissing";
+/// What is wanted of the board's line makes no sense.
+pub const LINE_INVALID: &str = "LineInvalid";
 /// The board's firmware is not built.
 pub const FIRMWARE_MISSING: &str = "FirmwareMissing";
 /// No Gateway to connect to, or more than one and none chosen.

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::frames::FrameReader;
 use super::wire::Wire;
 use super::{Counters, PREFIX_BITS, RELAY_ADDRESS, RELAY_PORT};
+use crate::impairment::Impairment;
 use crate::limits::{RELAY_BUFFER_BYTES, RELAY_SILENCE_TIMEOUT};
 use crate::upstream::Upstream;
 
@@ -98,6 +99,7 @@ impl Relay {
         mut self,
         listener: UnixListener,
         mut plugged: watch::Receiver<bool>,
+        mut impairment: watch::Receiver<Impairment>,
         cancel: CancellationToken,
     ) {
         let mut link: Option<Link> = None;
@@ -128,6 +130,12 @@ impl Relay {
                     }
                     self.wire.set_plugged(*plugged.borrow_and_update());
                 }
+                changed = impairment.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.wire.set_impairment(*impairment.borrow_and_update());
+                }
                 changed = self.gateway.changed() => {
                     if changed.is_err() {
                         return;
@@ -140,6 +148,7 @@ impl Relay {
 
     fn take_frames(&mut self, link: &mut Option<Link>) {
         let Some(open) = link else { return };
+        self.wire.advance(self.started.elapsed());
         match open.read(&mut self.wire) {
             Ok(true) => {}
             Ok(false) => *link = None,
@@ -153,6 +162,7 @@ impl Relay {
 
     /// Does all that can be done now; answers when to be called again at the latest.
     fn turn(&mut self) -> Option<Duration> {
+        self.wire.advance(self.started.elapsed());
         loop {
             self.interface.poll(self.now(), &mut self.wire, &mut self.sockets);
             self.sort_connections();
@@ -161,7 +171,8 @@ impl Relay {
             }
         }
         let delay = self.interface.poll_delay(self.now(), &self.sockets);
-        delay.map(|delay| Duration::from_micros(delay.total_micros()))
+        let delay = delay.map(|delay| Duration::from_micros(delay.total_micros()));
+        [delay, self.wire.next_delay()].into_iter().flatten().min()
     }
 
     /// Notices new connections, replaces older ones by them, and keeps one socket listening.

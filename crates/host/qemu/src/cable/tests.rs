@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::frames::FrameReader;
 use super::*;
+use crate::impairment::Partition;
 use crate::scratch::Scratch;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ impl Station {
     }
 
     fn on(stream: UnixStream, seed: u64) -> Self {
-        let mut wire = Wire::new(None, true, Arc::default());
+        let mut wire = Wire::new(None, true, Impairment::default(), Arc::default());
         let mac = EthernetAddress([2, 0, 0, 0, 0, 2]);
         let mut config = Config::new(HardwareAddress::Ethernet(mac));
         config.random_seed = seed;
@@ -129,6 +130,7 @@ async fn lay(change: impl FnOnce(&mut CableConfig)) -> Bench {
         socket: socket.clone(),
         gateway: gateway.local_addr().unwrap().to_string(),
         is_plugged: true,
+        impairment: Impairment::default(),
         capture: None,
     };
     change(&mut config);
@@ -281,6 +283,63 @@ async fn a_cable_that_is_out_carries_nothing_and_the_session_outlives_it() {
     bench.cable.set_plugged(true);
     let drained = station.work(PATIENCE, |station| station.socket(handle).send_queue() == 0);
     assert!(drained.await, "what was lost is sent again");
+}
+
+#[tokio::test]
+async fn a_session_is_carried_whole_over_a_bad_cable() {
+    let bad = |change: fn(&mut Impairment)| {
+        let mut impairment = Impairment { seed: 1, ..Impairment::default() };
+        change(&mut impairment);
+        impairment
+    };
+    let lines = [
+        bad(|line| line.loss_ppm = 50_000),
+        bad(|line| line.duplicate_ppm = 200_000),
+        // A bit in a thousand frames that no checksum of TCP misses.
+        bad(|line| line.corrupt_ppm = 50_000),
+        bad(|line| (line.delay, line.jitter) = (PATIENCE / 600, PATIENCE / 1500)),
+    ];
+    let data: Vec<u8> = (0..20_000_u32).map(|index| (index * 7 + index / 250) as u8).collect();
+    for (index, impairment) in lines.into_iter().enumerate() {
+        let bench = lay(|config| config.impairment = impairment).await;
+        tokio::spawn(async move { echo_back(bench.gateway.accept().await.unwrap().0).await });
+        let mut station = Station::new(&bench.socket, 8).await;
+        let handle = station.connect(RELAY_ADDRESS, RELAY_PORT, 49_000);
+        assert!(station.echo(handle, &data).await == data, "{impairment:?}");
+        let counters = bench.cable.counters();
+        let harmed = [counters.frames_lost, counters.frames_doubled, counters.frames_garbled];
+        for (other, count) in harmed.into_iter().enumerate() {
+            assert_eq!(count > 0, other == index, "{impairment:?}: {counters:?}");
+        }
+    }
+    println!("\ncases: 4\n");
+}
+
+#[tokio::test]
+async fn a_cable_gets_worse_and_better_under_a_session() {
+    let bench = lay(|_| ()).await;
+    tokio::spawn(async move { echo_back(bench.gateway.accept().await.unwrap().0).await });
+    let mut station = Station::new(&bench.socket, 9).await;
+    let handle = station.connect(RELAY_ADDRESS, RELAY_PORT, 49_001);
+    assert_eq!(station.echo(handle, b"before").await, b"before");
+    for partition in [Partition::Up, Partition::Down, Partition::Both] {
+        bench.cable.set_impairment(Impairment { partition, ..Impairment::default() });
+        let before = bench.cable.counters().frames_lost;
+        station.socket(handle).send_slice(b"meanwhile").unwrap();
+        let lost = station.work(PATIENCE, |_| bench.cable.counters().frames_lost > before);
+        assert!(lost.await, "{partition:?}");
+        bench.cable.set_impairment(Impairment::default());
+        let mut received = 0;
+        let back = station.work(PATIENCE, |station| {
+            let socket = station.socket(handle);
+            while socket.can_recv() {
+                received += socket.recv(|bytes| (bytes.len(), bytes.len())).unwrap();
+            }
+            received == 9
+        });
+        assert!(back.await, "{partition:?}");
+    }
+    println!("\ncases: 3\n");
 }
 
 #[tokio::test]

@@ -3,20 +3,25 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 
 use super::Counters;
-use super::capture::Capture;
 use super::frames::write_frame;
+use crate::capture::Capture;
+use crate::impairment::{Harm, Impairment, Lane, Unit, Way};
 use crate::limits::{CABLE_BACKLOG_BYTES_MAX, FRAME_BYTES, FRAMES_MAX};
 
 /// Frames on their way.
 #[derive(Debug)]
 pub(crate) struct Wire {
     is_plugged: bool,
+    up: Lane,
+    down: Lane,
+    /// Time since the cable was laid.
+    now: Duration,
     inbound: VecDeque<Vec<u8>>,
     /// Bytes for QEMU, framed.
     pub(super) backlog: Vec<u8>,
@@ -25,54 +30,106 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(super) const fn new(
+    pub(super) fn new(
         capture: Option<Capture>,
         is_plugged: bool,
+        impairment: Impairment,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { is_plugged, inbound: VecDeque::new(), backlog: Vec::new(), capture, counters }
+        Self {
+            is_plugged,
+            up: Lane::new(Way::Up, Unit::Frame, impairment),
+            down: Lane::new(Way::Down, Unit::Frame, impairment),
+            now: Duration::ZERO,
+            inbound: VecDeque::new(),
+            backlog: Vec::new(),
+            capture,
+            counters,
+        }
     }
 
     pub(super) fn set_plugged(&mut self, is_plugged: bool) {
         self.is_plugged = is_plugged;
+        if !is_plugged {
+            self.up.clear();
+            self.down.clear();
+        }
+    }
+
+    pub(super) fn set_impairment(&mut self, impairment: Impairment) {
+        self.up.set(impairment);
+        self.down.set(impairment);
+    }
+
+    /// Lets arrive what is due by `now`.
+    pub(super) fn advance(&mut self, now: Duration) {
+        self.now = now;
+        self.arrive();
+    }
+
+    /// Time until the next frame arrives, if one is under way.
+    pub(super) fn next_delay(&self) -> Option<Duration> {
+        let next = [self.up.next_due(), self.down.next_due()].into_iter().flatten().min();
+        next.map(|due| due.saturating_sub(self.now))
     }
 
     /// Forgets what was under way to or from a QEMU that is gone.
     pub(super) fn clear(&mut self) {
+        self.up.clear();
+        self.down.clear();
         self.inbound.clear();
         self.backlog.clear();
     }
 
     /// Takes a frame from the board.
     pub(super) fn push(&mut self, frame: &[u8]) {
-        if !self.passes(frame, self.inbound.len() < FRAMES_MAX) {
-            return;
-        }
-        self.counters.frames_up.fetch_add(1, Ordering::Relaxed);
-        self.inbound.push_back(frame.to_vec());
+        self.put(Way::Up, frame);
     }
 
-    fn send(&mut self, frame: &[u8]) {
-        if !self.passes(frame, self.backlog.len() < CABLE_BACKLOG_BYTES_MAX) {
-            return;
-        }
-        self.counters.frames_down.fetch_add(1, Ordering::Relaxed);
-        write_frame(&mut self.backlog, frame);
+    fn put(&mut self, way: Way, frame: &[u8]) {
+        let harm = match (self.is_plugged, way) {
+            (false, _) => Harm { lost: 1, ..Harm::default() },
+            (true, Way::Up) => self.up.push(self.now, frame),
+            (true, Way::Down) => self.down.push(self.now, frame),
+        };
+        add(&self.counters.frames_lost, harm.lost);
+        add(&self.counters.frames_doubled, harm.doubled);
+        add(&self.counters.frames_garbled, harm.garbled);
+        self.arrive();
     }
 
-    fn passes(&mut self, frame: &[u8], has_room: bool) -> bool {
-        let passes = self.is_plugged && has_room;
-        if !passes {
-            count(&self.counters.frames_lost);
-        } else if let Some(capture) = &mut self.capture {
-            capture.record(frame, SystemTime::now());
+    fn arrive(&mut self) {
+        while let Some(frame) = self.up.pop(self.now) {
+            if self.has_room(Way::Up, &frame, self.inbound.len() < FRAMES_MAX) {
+                self.inbound.push_back(frame);
+            }
         }
-        passes
+        while let Some(frame) = self.down.pop(self.now) {
+            if self.has_room(Way::Down, &frame, self.backlog.len() < CABLE_BACKLOG_BYTES_MAX) {
+                write_frame(&mut self.backlog, &frame);
+            }
+        }
+    }
+
+    fn has_room(&mut self, way: Way, frame: &[u8], has_room: bool) -> bool {
+        if !has_room {
+            add(&self.counters.frames_lost, 1);
+            return false;
+        }
+        let counter = match way {
+            Way::Up => &self.counters.frames_up,
+            Way::Down => &self.counters.frames_down,
+        };
+        add(counter, 1);
+        if let Some(capture) = &mut self.capture {
+            capture.record(way, frame, SystemTime::now());
+        }
+        true
     }
 }
 
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
 }
 
 /// A received frame.
@@ -91,7 +148,7 @@ impl TxToken for Sending<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, fill: F) -> R {
         let mut frame = vec![0; length];
         let result = fill(&mut frame);
-        self.0.send(&frame);
+        self.0.put(Way::Down, &frame);
         result
     }
 }

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio_util::task::AbortOnDropHandle;
 use wasmbed_crds::VirtualDeviceStatus;
 
-use crate::board::{Board, BoardStatus};
+use crate::board::{Board, BoardError, BoardStatus};
+use crate::impairment::Impairment;
 
 struct Entry {
     board: Board,
+    impairment: Impairment,
+    /// The `resetAt` that it has followed.
+    reset_at: Option<Time>,
     /// Reports each change of the board's status.
     _reporter: AbortOnDropHandle<()>,
 }
@@ -41,8 +46,16 @@ impl Fleet {
         Some(status)
     }
 
-    pub(super) fn insert(&self, uid: &str, board: Board, reporter: AbortOnDropHandle<()>) {
-        let entry = Entry { board, _reporter: reporter };
+    /// Takes in a board that has just been started, which is worth a reset.
+    pub(super) fn insert(
+        &self,
+        uid: &str,
+        board: Board,
+        impairment: Impairment,
+        reset_at: Option<Time>,
+        reporter: AbortOnDropHandle<()>,
+    ) {
+        let entry = Entry { board, impairment, reset_at, _reporter: reporter };
         self.entries().insert(uid.into(), entry);
     }
 
@@ -51,6 +64,36 @@ impl Fleet {
         if let Some(entry) = self.entries().get(uid) {
             entry.board.set_plugged(is_plugged);
         }
+    }
+
+    /// Makes the line of a board this good or bad; answers whether that is news.
+    pub(super) fn set_impairment(&self, uid: &str, impairment: Impairment) -> bool {
+        let mut entries = self.entries();
+        let Some(entry) = entries.get_mut(uid) else { return false };
+        entry.board.set_impairment(impairment);
+        std::mem::replace(&mut entry.impairment, impairment) != impairment
+    }
+
+    /// Presses the reset button of a board, unless it has followed this `resetAt` already.
+    pub(super) async fn reset(&self, uid: &str, wanted: &Time) -> Result<(), BoardError> {
+        let pressed = match self.entries().get(uid) {
+            Some(entry) if entry.reset_at.as_ref() != Some(wanted) => entry.board.reset(),
+            _ => return Ok(()),
+        };
+        match pressed.await {
+            // It is about to start, which is as good.
+            Ok(()) | Err(BoardError::NotRunning) => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(entry) = self.entries().get_mut(uid) {
+            entry.reset_at = Some(wanted.clone());
+        }
+        Ok(())
+    }
+
+    /// The `resetAt` that a board has followed.
+    pub(super) fn reset_at(&self, uid: &str) -> Option<Time> {
+        self.entries().get(uid).and_then(|entry| entry.reset_at.clone())
     }
 
     /// Makes the sensors of a board measure these, in the order of its configuration.

@@ -18,8 +18,9 @@ use wasmbed_crds::{Gateway, VirtualDevice};
 use wasmbed_model::condition::reasons;
 
 use super::status::{self, Outcome};
-use super::{Context, RETRY_DELAY, ReconcileError, enrolment};
+use super::{Context, RETRY_DELAY, ReconcileError, enrolment, line};
 use crate::board::{Board, BoardConfig};
+use crate::impairment::Impairment;
 use crate::provision::{Provision, provision};
 
 const FINALIZER: &str = "wasmbed.github.io/qemu";
@@ -60,6 +61,7 @@ struct Plan {
     firmware: PathBuf,
     gateway_name: String,
     gateway_address: String,
+    line: Impairment,
 }
 
 /// Why there can be no board; to be shown in the status.
@@ -92,6 +94,12 @@ async fn apply(context: &Arc<Context>, device: &VirtualDevice) -> Result<Action,
     }
     context.fleet.set_gateway(&uid, &plan.gateway_address);
     context.fleet.set_plugged(&uid, device.spec.cable == Cable::In);
+    if context.fleet.set_impairment(&uid, plan.line) {
+        tracing::info!(device = device.name_any(), line = ?plan.line, "line of a board");
+    }
+    if let Some(reset_at) = &device.spec.reset_at {
+        context.fleet.reset(&uid, reset_at).await?;
+    }
     let millidegrees = device.spec.sensors.iter().map(|sensor| sensor.millidegrees).collect();
     context.fleet.set_temperatures(&uid, millidegrees);
     status::write(context, device, || outcome(context, &uid), enrolled).await?;
@@ -115,6 +123,11 @@ async fn plan(
         let message = format!("{} has no two-wire bus that guests may use", facts.name);
         return Ok(Err(Refusal { reason: reasons::BUS_MISSING, message }));
     }
+    let uid = device.uid().unwrap_or_default();
+    let line = match line::impairment(device.spec.line.as_ref(), &uid) {
+        Ok(line) => line,
+        Err(message) => return Ok(Err(Refusal { reason: reasons::LINE_INVALID, message })),
+    };
     let firmware = context.config.firmware.get(facts.name).filter(|path| path.is_file());
     let Some(firmware) = firmware.cloned() else {
         let message = format!("there is no firmware for {}", facts.name);
@@ -131,6 +144,7 @@ async fn plan(
         firmware,
         gateway_name: gateway.name_any(),
         gateway_address: context.config.gateway_address.clone().unwrap_or(address),
+        line,
     }))
 }
 
@@ -172,6 +186,7 @@ async fn start(
     let mut config = BoardConfig::new(*plan.facts, &name, &directory, &plan.gateway_address);
     config.firmware = Some(plan.firmware.clone());
     config.is_plugged = device.spec.cable == Cable::In;
+    config.impairment = plan.line;
     config.sensors = device.spec.sensors.iter().map(|sensor| sensor.address).collect();
     config.capture = context.config.captures.then(|| directory.join("wire.pcap"));
     if !config.flash_path().exists() {
@@ -190,7 +205,7 @@ async fn start(
     enrolment::forget_token(&directory)?;
     let board = Board::start(config).await?;
     let reporter = report_changes(Arc::clone(context), ObjectRef::from_obj(device), &board);
-    context.fleet.insert(uid, board, reporter);
+    context.fleet.insert(uid, board, plan.line, device.spec.reset_at.clone(), reporter);
     Ok(())
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Observed<'a> {
     /// The Device it enrolled as.
     pub(super) device: Option<&'a str>,
     pub(super) console_log: Option<&'a Path>,
+    /// The `resetAt` that the board has followed.
+    pub(super) reset_at: Option<Time>,
 }
 
 /// The status that follows from what is known; `before` gives the times of what did not change.
@@ -62,6 +64,7 @@ pub(super) fn status(
         console_log: observed.console_log.map(|path| path.display().to_string()),
         crash: before.crash.clone(),
         restarts: before.restarts,
+        reset_at: observed.reset_at.clone().or_else(|| before.reset_at.clone()),
     };
     if let Outcome::Board(board) = &observed.outcome {
         status.pid = board.pid.map(Into::into);
@@ -185,6 +188,7 @@ pub(super) async fn write(
         outcome,
         device: name.as_deref(),
         console_log: console_log.exists().then_some(&*console_log),
+        reset_at: context.fleet.reset_at(&uid),
     };
     let now = timestamp(SystemTime::now()).unwrap_or_default();
     let status = status(&before, device.metadata.generation, &observed, now);

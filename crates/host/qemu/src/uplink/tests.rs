@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use wasmbed_link::uplink::{Device, Event, START_ZEROS, console};
+use tokio::net::{TcpListener, UnixStream};
+use wasmbed_link::uplink::{CloseReason, Device, Event, START_ZEROS, console};
 
 use super::*;
 use crate::scratch::Scratch;
@@ -82,7 +82,7 @@ impl Station {
 }
 
 struct Bench {
-    _scratch: Scratch,
+    scratch: Scratch,
     gateway: TcpListener,
     uplink: Uplink,
     console: Console,
@@ -90,17 +90,24 @@ struct Bench {
 }
 
 async fn lay() -> Bench {
+    lay_with(|_| ()).await
+}
+
+async fn lay_with(change: impl FnOnce(&mut UplinkConfig)) -> Bench {
     let scratch = Scratch::new();
     let gateway = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let socket = scratch.path().join("uplink.sock");
     let console = Console::open(&scratch.path().join("console.log")).unwrap();
-    let config = UplinkConfig {
-        socket: socket.clone(),
+    let mut config = UplinkConfig {
+        end: LineEnd::Socket(socket.clone()),
         gateway: gateway.local_addr().unwrap().to_string(),
         is_plugged: true,
+        impairment: Impairment::default(),
+        capture: None,
     };
+    change(&mut config);
     let uplink = Uplink::start(config, console.clone()).unwrap();
-    Bench { _scratch: scratch, gateway, uplink, console, socket }
+    Bench { scratch, gateway, uplink, console, socket }
 }
 
 #[tokio::test]
@@ -205,4 +212,104 @@ async fn a_line_that_was_out_loses_its_session_and_says_so() {
     assert_eq!(station.event().await, Err(None));
     station.start().await;
     assert_eq!(station.event().await, Ok(()));
+}
+
+/// Ways and bytes of the records of a serial capture.
+fn records(file: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let (head, mut rest) = file.split_at(24);
+    assert_eq!(head[..8], [0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0]);
+    assert_eq!(head[20..], [147, 0, 0, 0]);
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        assert_eq!(rest[8..12], rest[12..16]);
+        records.push((rest[16], rest[17..16 + length].to_vec()));
+        rest = &rest[16 + length..];
+    }
+    records
+}
+
+#[tokio::test]
+async fn a_capture_holds_every_byte_of_both_ways() {
+    let bench = lay_with(|config| {
+        let LineEnd::Socket(socket) = &config.end else { unreachable!() };
+        config.capture = Some(socket.with_file_name("wire.pcap"));
+    })
+    .await;
+    let stream = UnixStream::connect(&bench.socket).await.unwrap();
+    let mut station = Station::on(stream, 1);
+    station.start().await;
+    assert_eq!(station.event().await, Ok(()));
+    let (mut accepted, _) = bench.gateway.accept().await.unwrap();
+    accepted.write_all(b"from the gateway").await.unwrap();
+    while station.received != b"from the gateway" {
+        assert_eq!(station.step().await, None);
+    }
+    let frame: Vec<u8> = station.device.session(b"from the device").unwrap().bytes().collect();
+    station.send(&frame).await;
+    let mut received = [0; 15];
+    accepted.read_exact(&mut received).await.unwrap();
+    let counters = bench.uplink.counters();
+    bench.uplink.stop().await;
+    let records = records(&std::fs::read(bench.scratch.path().join("wire.pcap")).unwrap());
+    for (way, count, text) in [
+        (0, counters.bytes_up, &b"from the device"[..]),
+        (1, counters.bytes_down, b"from the gateway"),
+    ] {
+        let of_way = records.iter().filter(|(recorded, _)| *recorded == way);
+        let bytes: Vec<u8> = of_way.flat_map(|(_, bytes)| bytes.clone()).collect();
+        assert_eq!(bytes.len() as u64, count);
+        assert!(bytes.windows(text.len()).any(|part| part == text));
+    }
+    println!("\ncases: 2\n");
+}
+
+#[tokio::test]
+async fn a_bad_line_ends_sessions_and_never_carries_a_wrong_byte() {
+    let harms: [fn(&mut Impairment); 3] = [
+        |line| line.loss_ppm = 1000,
+        |line| line.duplicate_ppm = 1000,
+        |line| line.corrupt_ppm = 1000,
+    ];
+    let data: Vec<u8> = (0..20_000_u32).map(|index| (index * 7 + index / 250) as u8).collect();
+    for harm in harms {
+        let mut impairment = Impairment { seed: 1, ..Impairment::default() };
+        harm(&mut impairment);
+        let bench = lay_with(|config| config.impairment = impairment).await;
+        let stream = UnixStream::connect(&bench.socket).await.unwrap();
+        let mut station = Station::on(stream, 1);
+        let whole = data.clone();
+        let gateway = tokio::spawn(async move {
+            loop {
+                let (mut accepted, _) = bench.gateway.accept().await.unwrap();
+                let mut received = Vec::new();
+                let _ = accepted.read_to_end(&mut received).await;
+                assert!(whole.starts_with(&received), "a wrong byte reached the gateway");
+            }
+        });
+        // Every byte goes again in each session, until a few sessions have met their end.
+        while bench.uplink.counters().sessions_lost < 3 {
+            station.start().await;
+            let mut sent = 0;
+            let silence = Duration::from_millis(50);
+            while let Ok(event) = tokio::time::timeout(silence, station.step()).await {
+                match event {
+                    Some(Ok(())) | None => {}
+                    Some(Err(_)) => break,
+                }
+                while let Some(frame) = station.device.session(&data[sent..]) {
+                    let bytes: Vec<u8> = frame.bytes().collect();
+                    sent += frame.payload().len();
+                    station.stream.write_all(&bytes).await.unwrap();
+                }
+            }
+        }
+        bench.uplink.set_impairment(Impairment::default());
+        station.start().await;
+        while station.event().await != Ok(()) {
+            station.start().await;
+        }
+        assert!(!gateway.is_finished());
+    }
+    println!("\ncases: 3\n");
 }

@@ -24,7 +24,12 @@ fn crashed(exit: Option<Exit>, message: &str) -> BoardStatus {
 }
 
 fn observe(outcome: Outcome, device: Option<&str>) -> VirtualDeviceStatus {
-    let observed = Observed { outcome, device, console_log: Some(Path::new("/d/console.log")) };
+    let observed = Observed {
+        outcome,
+        device,
+        console_log: Some(Path::new("/d/console.log")),
+        reset_at: None,
+    };
     let now = Timestamp::from_second(NOW).unwrap();
     status(&VirtualDeviceStatus::default(), Some(7), &observed, now)
 }
@@ -77,7 +82,7 @@ fn a_crash_is_told_with_its_reason_and_outlives_the_restart() {
         let told = crash.message.as_ref().unwrap();
         assert!(told.starts_with(message) && told.len() == MESSAGE_CHARS_MAX);
         let outcome = Outcome::Board(Box::new(board(Phase::Running)));
-        let observed = Observed { outcome, device: None, console_log: None };
+        let observed = Observed { outcome, device: None, console_log: None, reset_at: None };
         let now = Timestamp::from_second(NOW + 1).unwrap();
         let later = super::status(&status, Some(7), &observed, now);
         assert_eq!((later.crash, later.pid, later.restarts), (status.crash, Some(42), 3));
@@ -89,7 +94,8 @@ fn a_crash_is_told_with_its_reason_and_outlives_the_restart() {
 fn what_does_not_change_keeps_its_time() {
     let outcome = || Outcome::Board(Box::new(board(Phase::Running)));
     let before = observe(outcome(), None);
-    let observed = Observed { outcome: outcome(), device: Some("d-1"), console_log: None };
+    let observed =
+        Observed { outcome: outcome(), device: Some("d-1"), console_log: None, reset_at: None };
     let now = Timestamp::from_second(NOW + 9).unwrap();
     let after = status(&before, Some(8), &observed, now);
     let since = |kind: &str| {
