@@ -7,7 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::platform::{board, path};
+use crate::platform::{first_board, path};
+
+/// Longest wait for a state, on a machine that does other things besides.
+const WAIT: &str = "--timeout=150s";
+/// The same for a line.
+const LINE_SECONDS_MAX: u64 = 150;
 
 /// `wasmbed` with the kubeconfig of one platform, and the folder that this keeps everything in.
 pub struct Cli {
@@ -113,13 +118,13 @@ impl Cli {
     #[track_caller]
     pub fn wait(&self, what: &str, state: &str) {
         let state = format!("--for={state}");
-        self.wasmbed(&["wait", what, &state, "--timeout=60s"]);
+        self.wasmbed(&["wait", what, &state, WAIT]);
     }
 
     /// Boots a board and returns the name of the Device it enrolled as.
     #[track_caller]
     pub fn boot(&self, name: &str) -> String {
-        self.boot_board(name, &board())
+        self.boot_board(name, first_board().name)
     }
 
     /// The same for a board of the caller's choice.
@@ -137,6 +142,34 @@ impl Cli {
         let device = self.get(&what)["status"]["device"].as_str().unwrap_or_default().to_owned();
         self.wait(&format!("device/{device}"), "condition=Connected");
         device
+    }
+
+    /// Switches a VirtualDevice off and on again, as a power cut would.
+    #[track_caller]
+    pub fn cut_power(&self, virtual_device: &str) {
+        self.patch_spec(virtual_device, |spec| spec["power"] = "Off".into());
+        self.wait(virtual_device, "condition=Powered=False");
+        self.patch_spec(virtual_device, |spec| spec["power"] = "On".into());
+    }
+
+    /// Plugs a VirtualDevice's cable `In` or `Out`.
+    #[track_caller]
+    pub fn plug(&self, virtual_device: &str, state: &str) {
+        self.patch_spec(virtual_device, |spec| spec["cable"] = state.into());
+    }
+
+    /// Ends a VirtualDevice's emulator as the kernel would.
+    #[track_caller]
+    pub fn kill_emulator(&self, virtual_device: &str) {
+        let pid = self.get(virtual_device)["status"]["pid"].as_i64().unwrap_or_default();
+        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()), "no emulator to kill");
+    }
+
+    /// A number of an object's status; 0 where there is none.
+    #[track_caller]
+    pub fn number(&self, what: &str, pointer: &str) -> i64 {
+        self.get(what).pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
     }
 
     /// Waits until the condition `Ready` has this reason, and returns its message.
@@ -168,31 +201,42 @@ impl Cli {
     /// Follows a device's log until a line satisfies `wanted`, and returns that line.
     ///
     /// # Panics
-    /// If the log ends, or 60 seconds pass, before.
+    /// If there is none in time.
     #[track_caller]
     pub fn log_line(&self, device: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        self.line(&["logs", "-f", device], wanted)
+    }
+
+    /// The same for what guests send.
+    #[track_caller]
+    pub fn message(&self, device: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.line(&["messages", "-f", device], wanted)
+    }
+
+    #[track_caller]
+    fn line(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + Duration::from_secs(LINE_SECONDS_MAX);
         let mut seen = Vec::new();
         // A device whose gateway was just restarted has no session for a moment, and following its
         // log ends with that answer: then it is asked again.
         while Instant::now() < deadline {
-            if let Some(line) = self.follow(device, deadline, &wanted, &mut seen) {
+            if let Some(line) = self.follow(arguments, deadline, &wanted, &mut seen) {
                 return line;
             }
         }
-        panic!("no such line in the log: {seen:#?}{}", self.state())
+        panic!("no such line of {}: {seen:#?}{}", arguments.join(" "), self.state())
     }
 
-    /// Follows the log until a wanted line, until the command ends, or until the deadline.
+    /// Follows until a wanted line, until the command ends, or until the deadline.
     fn follow(
         &self,
-        device: &str,
+        arguments: &[&str],
         deadline: Instant,
         wanted: &impl Fn(&str) -> bool,
         seen: &mut Vec<String>,
     ) -> Option<String> {
         let mut child = self
-            .command(&["logs", "-f", device])
+            .command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

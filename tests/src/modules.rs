@@ -31,7 +31,7 @@ pub const PRINTS_ARGUMENTS: &str = r#"(module
   (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write"
     (func $write (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
+  (memory (export "memory") 512 (pagesize 1))
   (func (export "_start") (local $at i32)
     (drop (call $sizes (i32.const 0) (i32.const 4)))
     (drop (call $args (i32.const 64) (i32.const 256)))
@@ -51,7 +51,7 @@ pub const COUNTS_STARTS: &str = r#"(module
   (import "wasmbed" "kv_set" (func $set (param i32 i32 i32 i32) (result i32)))
   (import "wasmbed" "log" (func $log (param i32 i32)))
   (import "wasmbed" "timer_wait_ms" (func $wait (param i32)))
-  (memory (export "memory") 1)
+  (memory (export "memory") 8 (pagesize 1))
   (data (i32.const 0) "nstart 0")
   (func (export "_start")
     (drop (call $get (i32.const 0) (i32.const 1) (i32.const 7) (i32.const 1)))
@@ -59,6 +59,43 @@ pub const COUNTS_STARTS: &str = r#"(module
     (drop (call $set (i32.const 0) (i32.const 1) (i32.const 7) (i32.const 1)))
     (call $log (i32.const 1) (i32.const 7))
     (loop $again (call $wait (i32.const 60000)) (br $again))))"#;
+
+/// Answers each message with eight hex digits computed from its bytes, as [`fingerprint`] does.
+pub const ANSWERS: &str = r#"(module
+  (import "wasmbed" "message_receive" (func $receive (param i32 i32 i32) (result i32)))
+  (import "wasmbed" "message_send" (func $send (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 104 (pagesize 1))
+  (data (i32.const 0) "answer")
+  (func (export "_start") (local $end i32) (local $at i32) (local $sum i32) (local $digit i32)
+    (loop $next
+      (local.set $end (i32.add (i32.const 16)
+        (call $receive (i32.const 16) (i32.const 64) (i32.const -1))))
+      (local.set $at (i32.add (i32.const 17) (i32.load8_u (i32.const 16))))
+      (local.set $sum (i32.const 0x811c9dc5))
+      (block $done (loop $byte
+        (br_if $done (i32.ge_s (local.get $at) (local.get $end)))
+        (local.set $sum (i32.mul (i32.const 16777619)
+          (i32.xor (local.get $sum) (i32.load8_u (local.get $at)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $byte)))
+      (local.set $at (i32.const 8))
+      (loop $nibble
+        (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+        (local.set $digit (i32.and (local.get $sum) (i32.const 15)))
+        (i32.store8 offset=96 (local.get $at) (i32.add (local.get $digit)
+          (select (i32.const 87) (i32.const 48) (i32.gt_u (local.get $digit) (i32.const 9)))))
+        (local.set $sum (i32.shr_u (local.get $sum) (i32.const 4)))
+        (br_if $nibble (local.get $at)))
+      (drop (call $send (i32.const 0) (i32.const 6) (i32.const 96) (i32.const 8)))
+      (br $next))))"#;
+
+/// What [`ANSWERS`] answers: FNV-1a of the bytes, in hex.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    let sum = bytes
+        .iter()
+        .fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(16_777_619));
+    format!("{sum:08x}")
+}
 
 /// A module in its binary form.
 ///

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use wasmbed_catalog::Board;
+
 use crate::cli::Cli;
 
 /// Longest time from the start of `wasmbed up` to its ready line, on a busy machine.
@@ -47,9 +49,51 @@ pub fn is_prepared() -> bool {
     std::env::var_os("WASMBED_BIN").is_some()
 }
 
-/// Board of this run.
-pub fn board() -> String {
-    std::env::var("WASMBED_TEST_BOARD").unwrap_or_else(|_| "mps2-an385".into())
+/// Whether this run has what the tests start; `cargo test` by itself has none of it, and is told.
+pub fn prepared() -> bool {
+    if !is_prepared() {
+        println!("\nskipped: run by `cargo xtask test`");
+    }
+    is_prepared()
+}
+
+/// Boards of this run: the one it was asked for, or all.
+///
+/// # Panics
+/// If there is no such board.
+pub fn boards() -> Vec<&'static Board> {
+    match std::env::var("WASMBED_TEST_BOARD") {
+        Ok(name) if name != "all" => {
+            vec![wasmbed_catalog::board(&name).unwrap_or_else(|| panic!("no board {name}"))]
+        }
+        _ => wasmbed_catalog::BOARDS.iter().collect(),
+    }
+}
+
+/// The first board of this run that has what a test needs; where none has, that is told.
+pub fn board_with(what: &str, has: impl Fn(&Board) -> bool) -> Option<&'static Board> {
+    let found = boards().into_iter().find(|board| has(board));
+    if found.is_none() {
+        println!("\nskipped: no board of this run has {what}");
+    }
+    found
+}
+
+/// The board of a test that is about the host: the first of this run.
+///
+/// # Panics
+/// If there are no boards.
+pub fn first_board() -> &'static Board {
+    boards()[0]
+}
+
+/// An example guest.
+///
+/// # Panics
+/// If it was not built.
+pub fn guest(name: &str) -> Vec<u8> {
+    let path = path("WASMBED_GUESTS").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 impl Platform {

@@ -4,22 +4,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use wasmbed_catalog::Board;
+use wasmbed_tests::cli::Cli;
+use wasmbed_tests::fleet::{self, Member};
 use wasmbed_tests::modules::{self, granted};
-use wasmbed_tests::platform::{Platform, is_prepared, path};
-
-/// Whether the binaries are there; `cargo test` by itself has none of them.
-fn prepared() -> bool {
-    let prepared = is_prepared();
-    if !prepared {
-        println!("\nskipped: run by `cargo xtask test e2e`");
-    }
-    prepared
-}
-
-fn guest(name: &str) -> Vec<u8> {
-    let path = path("WASMBED_GUESTS").join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use wasmbed_tests::platform::{Platform, board_with, guest, prepared};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -30,8 +19,10 @@ fn two_guests_and_the_cloud_talk_while_a_third_never_rests() {
     if !prepared() {
         return;
     }
+    let has_room = |board: &Board| board.guests.count_max >= 3;
+    let Some(board) = board_with("room for three guests", has_room) else { return };
     let platform = Platform::start("chat");
-    let device = platform.boot("board");
+    let device = platform.boot_board("board", board.name);
     let asks = ["log", "clock", "timer", "send:chat/b", "receive:chat/a"];
     let answers = ["log", "send:chat/a", "receive:chat/b"];
     platform.apply(&granted("chat-b", &guest("chat_b"), "board", &answers));
@@ -89,26 +80,62 @@ fn a_program_for_wasi_gets_its_arguments_and_values_survive_a_power_cut() {
         return;
     }
     let platform = Platform::start("wasi");
-    let device = platform.boot("board");
+    let members = fleet::boot(&platform);
+    fleet::each(&members, |member| {
+        arguments(&platform, member);
+        kept_values(&platform, member);
+    });
+    println!("\ncases: {}", members.len() * 4);
+}
+
+/// What a guest needs and the firmware of this device does not offer, as the device itself said.
+fn missing(cli: &Cli, member: &Member, needs: &[&'static str]) -> Vec<&'static str> {
+    let offered = cli.get(&member.object())["status"]["hostInterface"].clone();
+    let offered = offered.as_array().cloned().unwrap_or_default();
+    needs.iter().copied().filter(|need| !offered.contains(&json!(need))).collect()
+}
+
+/// Checks that an application is not sent, because its imports need what is missing.
+#[track_caller]
+fn is_not_sent(cli: &Cli, name: &str, missing: &[&str]) {
+    let message = cli.ready_reason(&format!("application/{name}"), "DoesNotFit");
+    let why = format!("ImportRefused: its imports need {}", missing.join(", "));
+    assert!(message.contains(&why), "{message:?} does not say {why:?}");
+    cli.wasmbed(&["delete", &format!("application/{name}")]);
+}
+
+#[track_caller]
+fn arguments(cli: &Cli, member: &Member) {
+    let name = format!("args-{}", member.name());
     let program = modules::binary(modules::PRINTS_ARGUMENTS);
-    let mut objects = granted("args", &program, "board", &["log", "args"]);
+    let mut objects = granted(&name, &program, member.name(), &["log", "args"]);
     objects["items"][1]["spec"]["config"] = json!({ "args": ["-v", "two words"] });
     objects["items"][1]["spec"]["restartPolicy"] = "Never".into();
-    platform.apply(&objects);
-    platform.log_line(&device, |line| line.ends_with("args args|-v|two words|"));
-    let reason = "{.status.conditions[?(@.type==\"Ready\")].reason}";
-    platform.wait("application/args", &format!("jsonpath={reason}=Finished"));
-
-    let counter = modules::binary(modules::COUNTS_STARTS);
-    platform.apply(&granted("starts", &counter, "board", &["log", "timer", "storage:64"]));
-    platform.log_line(&device, |line| line.ends_with("starts start 1"));
-    for power in ["Off", "On"] {
-        platform.patch_spec("virtualdevice/board", |spec| spec["power"] = power.into());
-        let connected = if power == "On" { "True" } else { "False" };
-        platform.wait(&format!("device/{device}"), &format!("condition=Connected={connected}"));
+    cli.apply(&objects);
+    let missing = missing(cli, member, &["args", "wasi"]);
+    if !missing.is_empty() {
+        return is_not_sent(cli, &name, &missing);
     }
-    platform.log_line(&device, |line| line.ends_with("starts start 2"));
-    println!("\ncases: 4");
+    let wanted = format!("{name} {name}|-v|two words|");
+    cli.log_line(&member.device, |line| line.ends_with(&wanted));
+    let reason = "{.status.conditions[?(@.type==\"Ready\")].reason}";
+    cli.wait(&format!("application/{name}"), &format!("jsonpath={reason}=Finished"));
+    cli.wasmbed(&["delete", &format!("application/{name}")]);
+}
+
+#[track_caller]
+fn kept_values(cli: &Cli, member: &Member) {
+    let name = format!("starts-{}", member.name());
+    let counter = modules::binary(modules::COUNTS_STARTS);
+    cli.apply(&granted(&name, &counter, member.name(), &["log", "timer", "storage:64"]));
+    let missing = missing(cli, member, &["storage"]);
+    if !missing.is_empty() {
+        return is_not_sent(cli, &name, &missing);
+    }
+    cli.log_line(&member.device, |line| line.ends_with("start 1"));
+    cli.cut_power(&member.emulated());
+    cli.wait(&member.object(), "jsonpath={.status.bootCount}=2");
+    cli.log_line(&member.device, |line| line.ends_with("start 2"));
 }
 
 #[test]
@@ -117,39 +144,29 @@ fn a_trap_is_placed_in_the_module_and_told_wherever_people_look() {
         return;
     }
     let platform = Platform::start("trap");
-    let device = platform.boot("board");
+    let members = fleet::boot(&platform);
     let module = modules::binary(modules::TRAPS_IN_A_CALL);
     // The division is the only byte of its kind: i32.const 1, i32.div_s.
     let offset = module.windows(3).position(|bytes| bytes == [0x20, 0x00, 0x6d]);
     let offset = offset.unwrap_or_default() + 2;
-    platform.apply(&granted("trap", &module, "board", &["log"]));
-    let message = platform.ready_reason("application/trap", "GuestFailed");
-    let place = format!("TrapDivideByZero: in function 2 at byte {offset:#x} of the module");
-    assert!(message.contains(&place), "{message:?} does not say {place:?}");
+    fleet::each(&members, |member| {
+        platform.apply(&granted(member.name(), &module, member.name(), &["log"]));
+        let message = platform.ready_reason(&member.application(), "GuestFailed");
+        let place = format!("TrapDivideByZero: in function 2 at byte {offset:#x} of the module");
+        assert!(message.contains(&place), "{message:?} does not say {place:?}");
 
-    let what = format!("device/{device}");
-    // It says when it starts again, and after that what the trap was, whatever it does now.
-    platform.wait(&what, "jsonpath={.status.applications[0].nextStartTime}");
-    let status = platform.get(&what)["status"]["applications"][0].clone();
-    let trap = &status["lastTrap"];
-    assert_eq!(trap["reason"], "TrapDivideByZero", "{status:#}");
-    assert_eq!((&trap["function"], &trap["moduleOffset"]), (&json!(2), &json!(offset)));
-    let events = platform.wasmbed(&["get", "events"]);
-    assert!(events.contains(&place), "no event says so: {events}");
-    println!("\ncases: 4");
-}
-
-#[test]
-fn a_board_whose_firmware_lacks_something_is_not_sent_what_needs_it() {
-    if !prepared() {
-        return;
-    }
-    let platform = Platform::start("lacks");
-    platform.apply(&modules::virtual_device("small", "stm32vldiscovery"));
-    platform.wait("virtualdevice/small", "jsonpath={.status.device}");
-    let program = modules::binary(modules::PRINTS_ARGUMENTS);
-    platform.apply(&granted("args", &program, "small", &["log", "args"]));
-    let message = platform.ready_reason("application/args", "DoesNotFit");
-    assert!(message.contains("ImportRefused: its imports need args, wasi"), "{message}");
-    println!("\ncases: 1");
+        // It says when it starts again, and after that what the trap was, whatever it does now.
+        platform.wait(&member.object(), "jsonpath={.status.applications[0].nextStartTime}");
+        let status = platform.get(&member.object())["status"]["applications"][0].clone();
+        let trap = &status["lastTrap"];
+        assert_eq!(trap["reason"], "TrapDivideByZero", "{status:#}");
+        assert_eq!((&trap["function"], &trap["moduleOffset"]), (&json!(2), &json!(offset)));
+        let events = platform.wasmbed(&["get", "events"]);
+        let is_told = events.lines().any(|line| {
+            line.contains(&place)
+                && [member.name(), &member.device].iter().any(|name| line.contains(name))
+        });
+        assert!(is_told, "no event says so: {events}");
+    });
+    println!("\ncases: {}", members.len() * 4);
 }

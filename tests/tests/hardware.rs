@@ -1,22 +1,23 @@
 //! Hardware that guests may use, driven and observed from outside of the board.
 
+use wasmbed_catalog::Board;
 use wasmbed_tests::modules;
-use wasmbed_tests::platform::{Platform, board, is_prepared, path};
+use wasmbed_tests::platform::{Platform, board_with, guest, prepared};
 
 #[test]
 fn a_guest_reads_the_temperature_that_its_sensor_is_given() {
-    if !is_prepared() {
-        println!("\nskipped: run by `cargo xtask test e2e`");
+    if !prepared() {
         return;
     }
+    let has_bus = |board: &Board| board.hardware.i2c_buses > 0;
+    let Some(board) = board_with("a two-wire bus", has_bus) else { return };
     let platform = Platform::start("hardware");
-    let mut object = modules::virtual_device("board", &board());
+    let mut object = modules::virtual_device("board", board.name);
     object["spec"]["sensors"] =
         serde_json::json!([{"model": "tmp105", "address": 0x48, "millidegrees": -12_500}]);
     platform.apply(&object);
     let device = platform.boot_known("board");
-    let module = std::fs::read(path("WASMBED_GUESTS").join("thermometer.wasm"))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let module = guest("thermometer");
     let mut objects = modules::application("app", &module, &modules::digest(&module), "board");
     objects["items"][1]["spec"]["capabilities"] =
         serde_json::json!(["log", "timer", "telemetry:room/", "i2c:0x48"]);

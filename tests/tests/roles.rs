@@ -1,59 +1,27 @@
 //! The platform as four processes: each is killed in turn, and everything goes on.
 
 use wasmbed_tests::cli::Cli;
+use wasmbed_tests::counting::{boots_and_restarts, counts_on};
+use wasmbed_tests::filling;
 use wasmbed_tests::modules;
-use wasmbed_tests::platform::{is_prepared, path};
+use wasmbed_tests::platform::{first_board, guest, path, prepared};
 use wasmbed_tests::roles::{Role, Roles};
 
-fn guest(name: &str) -> Vec<u8> {
-    let path = path("WASMBED_GUESTS").join(format!("{name}.wasm"));
-    std::fs::read(path).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Whether the binaries are there; `cargo test` by itself has none of them.
-fn prepared() -> bool {
-    let prepared = is_prepared();
-    if !prepared {
-        println!("\nskipped: run by `cargo xtask test e2e`");
-    }
-    prepared
-}
-
-/// The number at the end of a line that `hello` logs.
-fn counter(line: &str) -> Option<u32> {
-    line.split_once(" hello ")?.1.parse().ok()
-}
-
-/// Deploys a guest and waits until the device says that it runs.
-fn deploy(cli: &Cli, guest_name: &str) -> String {
-    let module = guest(guest_name);
-    cli.apply(&modules::application("app", &module, &modules::digest(&module), "board"));
+/// Deploys a module and waits until the device says that it runs.
+fn deploy(cli: &Cli, module: &[u8]) -> String {
+    cli.apply(&modules::application("app", module, &modules::digest(module), "board"));
     cli.wait("application/app", "condition=Ready");
     let revision = cli.get("application/app")["status"]["currentRevision"].clone();
     revision.as_str().unwrap_or_default().to_owned()
 }
 
+/// A guest that is not `hello` and fits as well.
+fn other(cli: &Cli) -> Vec<u8> {
+    filling::part(cli, first_board(), "other", 2).module
+}
+
 fn epoch(cli: &Cli, device: &str) -> i64 {
     cli.get(&format!("device/{device}"))["status"]["epoch"].as_i64().unwrap_or_default()
-}
-
-/// What a device says of its boots and of the restarts of its only guest.
-fn boots_and_restarts(cli: &Cli, device: &str) -> (i64, i64) {
-    let status = cli.get(&format!("device/{device}"))["status"].clone();
-    let number = |value: &serde_json::Value| value.as_i64().unwrap_or(-1);
-    (number(&status["bootCount"]), number(&status["applications"][0]["restarts"]))
-}
-
-/// Follows the log until the counter of `hello` is `after` or more, and checks that it only grew.
-fn counts_on(cli: &Cli, device: &str, after: u32) -> u32 {
-    let last = std::cell::Cell::new(None::<u32>);
-    let line = cli.log_line(device, |line| {
-        let Some(now) = counter(line) else { return false };
-        assert!(last.get().is_none_or(|last| now > last), "{line} came after {last:?}");
-        last.set(Some(now));
-        now >= after
-    });
-    counter(&line).unwrap_or_default()
 }
 
 #[test]
@@ -63,7 +31,7 @@ fn a_guest_counts_on_while_its_gateway_is_killed_and_comes_back() {
     }
     let mut roles = Roles::start("roles-gateway");
     let device = roles.cli().boot("board");
-    deploy(roles.cli(), "hello");
+    deploy(roles.cli(), &guest("hello"));
     let mut count = counts_on(roles.cli(), &device, 2);
     let before = boots_and_restarts(roles.cli(), &device);
     for _ in 0..3 {
@@ -112,10 +80,10 @@ fn an_update_rolls_out_after_the_controllers_were_killed() {
     }
     let mut roles = Roles::start("roles-controllers");
     let device = roles.cli().boot("board");
-    let first = deploy(roles.cli(), "hello");
+    let first = deploy(roles.cli(), &guest("hello"));
     roles.kill(Role::Controllers);
     // Nobody prepares it yet.
-    let module = guest("sampler");
+    let module = other(roles.cli());
     let update = modules::application("app", &module, &modules::digest(&module), "board");
     roles.cli().apply(&update);
     roles.cli().wasmbed(&["ping", &device]);
@@ -138,7 +106,7 @@ fn nothing_acknowledged_is_lost_when_the_api_server_is_killed() {
     }
     let mut roles = Roles::start("roles-api");
     let device = roles.cli().boot("board");
-    deploy(roles.cli(), "hello");
+    deploy(roles.cli(), &guest("hello"));
     let before = boots_and_restarts(roles.cli(), &device);
     let session = epoch(roles.cli(), &device);
     let mut acknowledged = Vec::new();
@@ -163,7 +131,7 @@ fn nothing_acknowledged_is_lost_when_the_api_server_is_killed() {
     assert_eq!(boots_and_restarts(roles.cli(), &device), before);
     counts_on(roles.cli(), &device, 2);
     let first = roles.cli().get("application/app")["status"]["currentRevision"].clone();
-    let second = deploy(roles.cli(), "sampler");
+    let second = deploy(roles.cli(), &other(roles.cli()));
     assert_ne!(first.as_str(), Some(second.as_str()));
     roles.cli().patch_spec("virtualdevice/board", |spec| spec["cable"] = "Out".into());
     roles.cli().wait(&format!("device/{device}"), "condition=Connected=False");

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use wasmbed_tests::capture;
 use wasmbed_tests::conversation::{self, Message, Said};
 use wasmbed_tests::modules;
-use wasmbed_tests::platform::{Platform, board, is_prepared, path};
+use wasmbed_tests::platform::{Platform, first_board, is_prepared, path};
 use wasmbed_tests::tls_records::{self, FINISHED, Handshake, KeyLog, Session};
 use wasmbed_wire::limits::CHUNK_BYTES_MAX;
 use wasmbed_wire::{DeviceMessage, GatewayMessage, GuestReason, ResetReason};
@@ -254,7 +254,7 @@ fn content(cases: &mut Cases, said: &[Said], image: &[u8], known: &Known) {
     for message in said.iter().map(Said::message) {
         match message {
             Message::Device(DeviceMessage::Hello(hello)) => {
-                cases.equal(hello.board, board().as_str(), "board in Hello");
+                cases.equal(hello.board, first_board().name, "board in Hello");
                 cases.equal(hello.namespace, "default", "namespace in Hello");
                 cases.equal(hello.reset_reason, ResetReason::PowerOn, "reset reason in Hello");
                 cases.equal((hello.boot_count, hello.last_epoch), (1, 0), "a new device");

@@ -53,8 +53,8 @@ enum Command {
         /// List the groups and stop.
         #[arg(long)]
         list: bool,
-        /// Board the end-to-end group runs on.
-        #[arg(long, default_value = "mps2-an385")]
+        /// Board that the groups with emulated boards run on; all at once by default.
+        #[arg(long, default_value = "all")]
         board: String,
         /// Seed of the generated modules of `differential`; a fresh one if not given.
         #[arg(long)]

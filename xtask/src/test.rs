@@ -55,6 +55,10 @@ pub fn run(names: &[String], list: bool, board: &str) -> Result<()> {
     {
         bail!("no test group {unknown}; see `cargo xtask test --list`");
     }
+    if board != "all" && wasmbed_catalog::board(board).is_none() {
+        let names: Vec<&str> = wasmbed_catalog::BOARDS.iter().map(|board| board.name).collect();
+        bail!("no board {board}; there are: all, {}", names.join(", "));
+    }
     setup::run(&setup::Options::default())?;
     let mut total = Counts::default();
     for group in &GROUPS {
@@ -161,14 +165,16 @@ fn firmware_group(_: &str) -> Result<Counts> {
 fn e2e_group(board: &str) -> Result<Counts> {
     prepare_whole_system()?;
     let recorded = boards::build_host_with_key_log()?;
-    let mut arguments = vec!["--package", "wasmbed-tests", "--lib"];
-    for test in ["e2e", "guests", "boards", "hardware", "faults", "roles", "wire"] {
-        arguments.extend(["--test", test]);
+    let environment =
+        [("WASMBED_TEST_BOARD", board.into()), ("WASMBED_BIN_KEYLOG", recorded.into_os_string())];
+    let mut counts = cargo_test(&["--package", "wasmbed-tests", "--lib"], &environment)?;
+    for test in ["e2e", "guests", "hardware", "faults", "roles", "wire"] {
+        let start = Instant::now();
+        let part = cargo_test(&["--package", "wasmbed-tests", "--test", test], &environment)?;
+        println!("  {test:<10}{part}  {:.1} s", start.elapsed().as_secs_f32());
+        counts += part;
     }
-    cargo_test(
-        &arguments,
-        &[("WASMBED_TEST_BOARD", board.into()), ("WASMBED_BIN_KEYLOG", recorded.into_os_string())],
-    )
+    Ok(counts)
 }
 
 fn kubernetes_group(board: &str) -> Result<Counts> {
