@@ -1,4 +1,5 @@
-//! Reads a capture of a virtual cable and puts its TCP streams together.
+//! Reads a capture of a virtual cable and puts its TCP streams together; one of a serial line is for
+//! `serial_capture`.
 //!
 //! Written for these tests alone and on purpose without the code it is to check. Left out: IPv6,
 //! IP fragments and sequence numbers that wrap; each is an error.
@@ -8,10 +9,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::serial_capture;
+
 const PCAP_HEADER_BYTES: usize = 24;
 const PCAP_RECORD_BYTES: usize = 16;
 const PCAP_MAGIC_MICROSECONDS: u32 = 0xA1B2_C3D4;
 const LINKTYPE_ETHERNET: u32 = 1;
+/// For private use: here a serial line.
+const LINKTYPE_USER0: u32 = 147;
 const ETHERNET_BYTES: usize = 14;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_ARP: u16 = 0x0806;
@@ -35,8 +40,9 @@ pub struct Stream {
     pub(crate) early: Vec<(usize, Vec<u8>)>,
 }
 
-/// One TCP connection. The client is the side that opened it.
-#[derive(Debug)]
+/// One TCP connection, or one session of a serial line. The client is the side that opened it; a
+/// serial line has no addresses.
+#[derive(Debug, Default)]
 pub struct Connection {
     /// Who opened it.
     pub client: Endpoint,
@@ -51,7 +57,7 @@ pub struct Connection {
 /// Everything on the cable.
 #[derive(Debug, Default)]
 pub struct Capture {
-    /// Frames that are neither ARP nor TCP over IPv4.
+    /// Frames that are neither ARP nor TCP over IPv4; on a serial line, bytes that are no frame.
     pub others: usize,
     /// ARP frames.
     pub arps: usize,
@@ -76,7 +82,7 @@ impl Stream {
     }
 
     /// Takes a piece that begins at `start`; what is known already is not looked at again.
-    fn take(&mut self, start: usize, payload: &[u8], frame: usize) {
+    pub(crate) fn take(&mut self, start: usize, payload: &[u8], frame: usize) {
         self.early.push((start, payload.to_vec()));
         let before = self.bytes.len();
         while let Some(index) = self.early.iter().position(|(at, _)| *at <= self.bytes.len()) {
@@ -101,7 +107,11 @@ impl Stream {
 pub fn parse(file: &[u8]) -> Result<Capture, String> {
     let mut capture = Capture::default();
     let mut places = BTreeMap::new();
-    for (number, frame) in frames(file)?.into_iter().enumerate() {
+    let (kind, frames) = frames(file)?;
+    if kind == LINKTYPE_USER0 {
+        return serial_capture::read(&frames);
+    }
+    for (number, frame) in frames.into_iter().enumerate() {
         match be16(frame, 12)? {
             ETHERTYPE_IPV4 => {
                 let segment = segment(frame).map_err(|why| format!("frame {number}: {why}"))?;
@@ -115,10 +125,12 @@ pub fn parse(file: &[u8]) -> Result<Capture, String> {
     Ok(capture)
 }
 
-/// The Ethernet frames of a capture file.
-fn frames(file: &[u8]) -> Result<Vec<&[u8]>, String> {
-    if le32(file, 0)? != PCAP_MAGIC_MICROSECONDS || le32(file, 20)? != LINKTYPE_ETHERNET {
-        return Err("not a classic capture of Ethernet".into());
+/// The kind of line that a capture file is of, and its frames.
+fn frames(file: &[u8]) -> Result<(u32, Vec<&[u8]>), String> {
+    let kind = le32(file, 20)?;
+    let is_known = [LINKTYPE_ETHERNET, LINKTYPE_USER0].contains(&kind);
+    if le32(file, 0)? != PCAP_MAGIC_MICROSECONDS || !is_known {
+        return Err("not a classic capture of Ethernet, or of a serial line".into());
     }
     let mut frames = Vec::new();
     let mut rest = file.get(PCAP_HEADER_BYTES..).unwrap_or_default();
@@ -131,7 +143,7 @@ fn frames(file: &[u8]) -> Result<Vec<&[u8]>, String> {
         frames.push(rest.get(PCAP_RECORD_BYTES..end).ok_or("the last record is not whole")?);
         rest = &rest[end..];
     }
-    Ok(frames)
+    Ok((kind, frames))
 }
 
 fn segment(frame: &[u8]) -> Result<Segment<'_>, String> {

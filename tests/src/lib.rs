@@ -1,5 +1,6 @@
 //! What the whole-system tests share: a platform of their own, driven as a user drives it.
 
+pub mod authentication;
 pub mod capture;
 pub mod cli;
 pub mod control_plane;
@@ -9,5 +10,7 @@ pub mod filling;
 pub mod fleet;
 pub mod modules;
 pub mod platform;
+pub mod recording;
 pub mod roles;
+mod serial_capture;
 pub mod tls_records;

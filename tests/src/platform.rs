@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use wasmbed_catalog::Board;
 
 use crate::cli::Cli;
+use crate::recording::Recording;
 
 /// Longest time from the start of `wasmbed up` to its ready line, on a busy machine.
 const READY_SECONDS_MAX: u64 = 60;
@@ -108,21 +109,22 @@ impl Platform {
         Self::start_in(folder, kubeconfig, Launch::with(Vec::new()))
     }
 
-    /// Starts a platform that captures its cables, and whose environment asks for a key log, from
-    /// the binary whose path this variable has.
+    /// Starts a platform that captures what passes between its boards and the gateway, and whose
+    /// environment asks for a key log, from the binary whose path this variable has; on a cluster
+    /// where there is a kubeconfig.
     ///
     /// # Panics
     /// If it does not become ready; its log is part of the message.
-    pub fn start_recorded(name: &str, binary: &str) -> Self {
+    pub fn start_recorded(name: &str, binary: &str, cluster: Option<&Path>) -> Self {
         let folder = std::env::temp_dir().join(format!("wasmbed-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        let kubeconfig = folder.join("kubeconfig");
-        let launch = Launch {
-            binary: path(binary),
-            arguments: vec!["--capture".to_owned()],
-            key_log: Some(folder.join("secrets.txt")),
-        };
-        Self::start_in(folder, kubeconfig, launch)
+        let mut arguments = vec!["--capture".to_owned()];
+        if let Some(kubeconfig) = cluster {
+            arguments.extend(["--kubeconfig".to_owned(), kubeconfig.display().to_string()]);
+        }
+        let kubeconfig = cluster.map_or_else(|| folder.join("kubeconfig"), Path::to_owned);
+        let key_log = Some(folder.join("secrets.txt"));
+        Self::start_in(folder, kubeconfig, Launch { binary: path(binary), arguments, key_log })
     }
 
     /// Starts a platform on a cluster.
@@ -174,20 +176,14 @@ impl Platform {
         self.launch.key_log.as_deref()
     }
 
-    /// Ends a recorded platform: the capture of one VirtualDevice's cable, and the key log.
+    /// Ends a recorded platform.
     ///
     /// # Panics
-    /// If it does not end well, or one of the two files cannot be read.
+    /// If it does not end well, or there is no key log.
     #[track_caller]
-    pub fn stop_and_take_recording(mut self, uid: &str) -> (Vec<u8>, String) {
+    pub fn stop_and_take_recording(mut self) -> Recording {
         assert!(terminate(&mut self.child), "a platform ends well when it is asked to");
-        let capture = self.folder.join("boards").join(uid).join("wire.pcap");
-        let key_log = self.launch.key_log.clone().unwrap_or_default();
-        (
-            std::fs::read(&capture).unwrap_or_else(|e| panic!("{}: {e}", capture.display())),
-            std::fs::read_to_string(&key_log)
-                .unwrap_or_else(|e| panic!("{}: {e}", key_log.display())),
-        )
+        Recording::of(self)
     }
 }
 

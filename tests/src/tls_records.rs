@@ -57,6 +57,14 @@ pub struct Session {
     pub server: Side,
 }
 
+impl Session {
+    /// The handshake messages in the order of the transcript: hellos, gateway's, device's.
+    pub fn transcript(&self) -> Vec<&Handshake> {
+        let hellos = [&self.client.hello, &self.server.hello];
+        hellos.into_iter().chain(&self.server.handshake).chain(&self.client.handshake).collect()
+    }
+}
+
 /// Secrets by label and client random.
 #[derive(Debug, Default)]
 pub struct KeyLog(HashMap<(String, String), Vec<u8>>);
