@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 
 use crate::{paths, process, setup};
 
@@ -20,12 +20,22 @@ pub struct Board {
 
 /// Every board of the catalog.
 pub fn all() -> Result<Vec<Board>> {
-    let board = |board: &wasmbed_catalog::Board| Board {
-        name: board.name.to_owned(),
-        target: board.target.to_owned(),
-        guest_arena_bytes: board.guests.arena_bytes,
-    };
-    Ok(wasmbed_catalog::BOARDS.iter().map(board).collect())
+    Ok(wasmbed_catalog::BOARDS.iter().map(Board::of).collect())
+}
+
+/// The board with this name, or with this display name.
+pub fn find(name: &str) -> Result<Board> {
+    wasmbed_catalog::board(name).map(Board::of).map_err(|error| anyhow!("{error}"))
+}
+
+impl Board {
+    fn of(board: &wasmbed_catalog::Board) -> Self {
+        Self {
+            name: board.name.to_owned(),
+            target: board.target.to_owned(),
+            guest_arena_bytes: board.guests.arena_bytes,
+        }
+    }
 }
 
 /// The limits of one board.
@@ -38,16 +48,10 @@ pub fn budget(name: &str) -> Result<toml::Table> {
 
 /// `cargo xtask firmware [BOARD]`.
 pub fn build_command(name: Option<&str>) -> Result<()> {
+    let chosen = name.map_or_else(all, |name| Ok(vec![find(name)?]))?;
     setup::run(&setup::Options::default())?;
-    let boards = all()?;
-    let chosen: Vec<&Board> =
-        boards.iter().filter(|board| name.is_none_or(|name| board.name == name)).collect();
-    if chosen.is_empty() {
-        let names: Vec<&str> = boards.iter().map(|board| board.name.as_str()).collect();
-        bail!("no board {:?}; there are: {}", name.unwrap_or_default(), names.join(", "));
-    }
     for board in chosen {
-        println!("{}", build(board)?.display());
+        println!("{}", build(&board)?.display());
     }
     Ok(())
 }

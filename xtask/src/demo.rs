@@ -41,17 +41,14 @@ impl Steps {
 
 /// Runs the demo. `once` tears everything down and looks whether something was left behind.
 pub fn run(once: bool, board: &str) -> Result<()> {
+    let chosen = boards::find(board)?;
+    let board = chosen.name.as_str();
     let mut steps = Steps::new();
     setup::run(&setup::Options::default())?;
     steps.done("set up", "QEMU, Rust targets");
-    let known = boards::all()?;
-    let Some(chosen) = known.iter().find(|known| known.name == board) else {
-        let names: Vec<&str> = known.iter().map(|board| board.name.as_str()).collect();
-        bail!("no board {board:?}; there are: {}", names.join(", "));
-    };
     boards::build_host()?;
     steps.done("host built", "wasmbed");
-    boards::build(chosen)?;
+    boards::build(&chosen)?;
     steps.done("firmware built", board);
     let guests = boards::build_guests()?;
     steps.done("guests built", "hello, sampler");

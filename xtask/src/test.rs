@@ -55,10 +55,7 @@ pub fn run(names: &[String], list: bool, board: &str) -> Result<()> {
     {
         bail!("no test group {unknown}; see `cargo xtask test --list`");
     }
-    if board != "all" && wasmbed_catalog::board(board).is_none() {
-        let names: Vec<&str> = wasmbed_catalog::BOARDS.iter().map(|board| board.name).collect();
-        bail!("no board {board}; there are: all, {}", names.join(", "));
-    }
+    let board = if board == "all" { board.to_owned() } else { boards::find(board)?.name };
     setup::run(&setup::Options::default())?;
     let mut total = Counts::default();
     for group in &GROUPS {
@@ -66,7 +63,7 @@ pub fn run(names: &[String], list: bool, board: &str) -> Result<()> {
             continue;
         }
         let start = Instant::now();
-        let counts = (group.run)(board).unwrap_or_else(|error| {
+        let counts = (group.run)(&board).unwrap_or_else(|error| {
             eprintln!("{}: {error:#}", group.name);
             Counts { failed: 1, ..Counts::default() }
         });

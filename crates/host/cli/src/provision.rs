@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use wasmbed_journal::file::FileFlash;
 use wasmbed_journal::{Journal, Key};
 use wasmbed_wire::{Provisioning, PublicKey, Seq, Station, limits};
@@ -47,10 +47,7 @@ pub fn run(provision: &Provision) -> Result<ExitCode> {
 }
 
 fn store(provision: &Provision, record: &[u8]) -> Result<()> {
-    let Some(board) = wasmbed_catalog::board(&provision.board) else {
-        let names: Vec<&str> = wasmbed_catalog::BOARDS.iter().map(|board| board.name).collect();
-        bail!("no board {:?}; there are: {}", provision.board, names.join(", "));
-    };
+    let board = wasmbed_catalog::board(&provision.board).map_err(|error| anyhow!("{error}"))?;
     let path = &provision.flash;
     let mut flash = if path.exists() {
         FileFlash::open(path)
@@ -58,7 +55,7 @@ fn store(provision: &Provision, record: &[u8]) -> Result<()> {
         FileFlash::create(path, usize::try_from(board.storage.bytes)?)
     }
     .with_context(|| format!("open {}", path.display()))?;
-    let damaged = |error| anyhow::anyhow!("{}: the journal refused: {error:?}", path.display());
+    let damaged = |error| anyhow!("{}: the journal refused: {error:?}", path.display());
     let mut journal = Journal::mount(&mut flash).map_err(damaged)?;
     journal.store(&mut flash, PROVISIONING, record).map_err(damaged)
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use anyhow::{Context, Result, bail};
-use wasmbed_catalog::BOARDS;
+use anyhow::{Context, Result, anyhow, bail};
 use wasmbed_wire::{GuestReason, GuestState};
 use wasmbed_workshop::{
     ApplicationFile, BuildOptions, Ending, Event, Input, LocalGuest, LocalOptions, Project, Sensor,
@@ -89,10 +88,7 @@ fn guest(path: &Path, run: &Run) -> Result<LocalGuest> {
 }
 
 fn options(run: &Run) -> Result<LocalOptions> {
-    let Some(board) = wasmbed_catalog::board(&run.board) else {
-        let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
-        bail!("no board {:?}; there are: {}", run.board, names.join(", "));
-    };
+    let board = wasmbed_catalog::board(&run.board).map_err(|error| anyhow!("{error}"))?;
     let run_for = run.run_for.as_deref().map(|text| {
         duration(text).with_context(|| format!("{text:?} is no duration such as 500ms, 10s or 2m"))
     });

@@ -53,8 +53,12 @@ use crate::schema;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct VirtualDeviceSpec {
-    /// Board to emulate. It never changes.
-    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    /// Board to emulate, by its name or by the one people know: `stm32vldiscovery` and
+    /// `STM32VLDISCOVERY`, `olimex-stm32-h405` and `Olimex STM32-H405`. It never changes.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?$")
+    )]
     #[x_kube(validation = Rule::new("self == oldSelf").message("board is immutable").reason(Reason::FieldValueForbidden))]
     pub board: String,
     /// Whether the board has power.
@@ -204,6 +208,10 @@ pub struct VirtualDeviceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
+    /// Name of the board, whichever of its names the spec has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub board: Option<String>,
     /// Name of the Device that it enrolled as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,

@@ -265,9 +265,20 @@ async fn what_cannot_be_emulated_says_why_and_is_once_it_can() {
     let mut bench = Bench::new("refused").await;
     bench.start_manager();
     let mut cases = 0;
-    for (board, reason) in [("abacus", "BoardUnknown"), ("stm32vldiscovery", "FirmwareMissing")] {
+    for (board, reason, name) in [
+        ("abacus", "BoardUnknown", None),
+        ("stm32vldiscovery", "FirmwareMissing", Some("stm32vldiscovery")),
+        ("STM32VLDISCOVERY", "FirmwareMissing", Some("stm32vldiscovery")),
+        ("Olimex STM32-H405", "FirmwareMissing", Some("olimex-stm32-h405")),
+    ] {
         bench.device(json!({ "board": board })).await;
-        bench.wait_for("Ready", "False", reason).await;
+        let status = bench.wait_for("Ready", "False", reason).await.status.unwrap();
+        assert_eq!(status.board.as_deref(), name, "{board}");
+        if name.is_none() {
+            let told = condition::find(&status.conditions, "Ready").unwrap();
+            let list = "mps2-an385 (Arm MPS2 AN385), ";
+            assert!(told.message.contains(list), "{}", told.message);
+        }
         let devices = bench.of::<VirtualDevice>();
         devices.delete("one", &DeleteParams::default()).await.unwrap();
         let gone =
@@ -275,7 +286,7 @@ async fn what_cannot_be_emulated_says_why_and_is_once_it_can() {
         tokio::time::timeout(PATIENCE, gone).await.unwrap().unwrap();
         cases += 1;
     }
-    bench.device(json!({ "board": "mps2-an385" })).await;
+    bench.device(json!({ "board": "Arm MPS2 AN385" })).await;
     bench.wait_for("Ready", "False", "GatewayUndecided").await;
     assert!(bench.of::<Enrollment>().get_opt("vd-one").await.unwrap().is_none());
     bench.gateway("main").await;

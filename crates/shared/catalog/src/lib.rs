@@ -4,6 +4,8 @@
 //! interrupt numbers) is generated into the firmware instead and is not here.
 #![no_std]
 
+use core::fmt;
+
 /// One kind of hardware that the firmware runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Board {
@@ -124,15 +126,36 @@ include!(concat!(env!("OUT_DIR"), "/boards.rs"));
 
 /// Finds a board by its name or by its display name; case, blanks and punctuation do not matter.
 ///
+/// # Errors
+/// [`UnknownBoard`], which says which boards there are.
+///
 /// # Examples
 /// `board("mps2-an385")`, `board("STM32VLDISCOVERY")`, `board("Arm MPS2 AN385")`.
-pub fn board(name: &str) -> Option<&'static Board> {
+pub fn board(name: &str) -> Result<&'static Board, UnknownBoard<'_>> {
     BOARDS
         .iter()
         .find(|board| board.name == name)
         .or_else(|| BOARDS.iter().find(|board| same(board.name, name)))
         .or_else(|| BOARDS.iter().find(|board| same(board.display_name, name)))
+        .ok_or(UnknownBoard(name))
 }
+
+/// Nothing is called so, in any of the two ways; shown with the boards that there are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnknownBoard<'a>(pub &'a str);
+
+impl fmt::Display for UnknownBoard<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "there is no board {:?}; there are: ", self.0)?;
+        for (index, board) in BOARDS.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{} ({})", board.name, board.display_name)?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for UnknownBoard<'_> {}
 
 /// Compares two names by their letters and digits only.
 fn same(left: &str, right: &str) -> bool {

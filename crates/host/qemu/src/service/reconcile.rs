@@ -114,10 +114,12 @@ async fn plan(
     context: &Context,
     device: &VirtualDevice,
 ) -> Result<Result<Plan, Refusal>, ReconcileError> {
-    let name = &device.spec.board;
-    let Some(facts) = wasmbed_catalog::board(name) else {
-        let message = format!("there is no board {name}");
-        return Ok(Err(Refusal { reason: reasons::BOARD_UNKNOWN, message }));
+    let facts = match wasmbed_catalog::board(&device.spec.board) {
+        Ok(facts) => facts,
+        Err(error) => {
+            let message = error.to_string();
+            return Ok(Err(Refusal { reason: reasons::BOARD_UNKNOWN, message }));
+        }
     };
     if facts.hardware.i2c_buses == 0 && !device.spec.sensors.is_empty() {
         let message = format!("{} has no two-wire bus that guests may use", facts.name);

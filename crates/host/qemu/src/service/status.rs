@@ -42,6 +42,8 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug)]
 pub(super) struct Observed<'a> {
     pub(super) outcome: Outcome,
+    /// Name of the board, if there is such a one.
+    pub(super) board: Option<&'static str>,
     /// The Device it enrolled as.
     pub(super) device: Option<&'a str>,
     pub(super) console_log: Option<&'a Path>,
@@ -59,6 +61,7 @@ pub(super) fn status(
     let mut status = VirtualDeviceStatus {
         observed_generation: generation,
         conditions: before.conditions.clone(),
+        board: observed.board.map(str::to_owned),
         device: observed.device.map(str::to_owned),
         pid: None,
         console_log: observed.console_log.map(|path| path.display().to_string()),
@@ -185,6 +188,7 @@ pub(super) async fn write(
     let name = reported.device.clone().or_else(|| before.device.clone());
     let console_log = super::reconcile::directory(context, &uid).join(crate::board::CONSOLE_FILE);
     let observed = Observed {
+        board: wasmbed_catalog::board(&device.spec.board).ok().map(|board| board.name),
         outcome,
         device: name.as_deref(),
         console_log: console_log.exists().then_some(&*console_log),

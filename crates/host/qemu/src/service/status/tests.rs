@@ -26,6 +26,7 @@ fn crashed(exit: Option<Exit>, message: &str) -> BoardStatus {
 fn observe(outcome: Outcome, device: Option<&str>) -> VirtualDeviceStatus {
     let observed = Observed {
         outcome,
+        board: Some("mps2-an385"),
         device,
         console_log: Some(Path::new("/d/console.log")),
         reset_at: None,
@@ -77,12 +78,14 @@ fn a_crash_is_told_with_its_reason_and_outlives_the_restart() {
     for (exit, reason, message) in cases {
         let status = observe(Outcome::Board(Box::new(crashed(exit, &long))), None);
         let crash = status.crash.as_ref().unwrap();
+        assert_eq!(status.board.as_deref(), Some("mps2-an385"));
         assert_eq!(crash.reason, reason);
         assert_eq!(crash.time, Some(Time(Timestamp::from_second(5).unwrap())));
         let told = crash.message.as_ref().unwrap();
         assert!(told.starts_with(message) && told.len() == MESSAGE_CHARS_MAX);
         let outcome = Outcome::Board(Box::new(board(Phase::Running)));
-        let observed = Observed { outcome, device: None, console_log: None, reset_at: None };
+        let observed =
+            Observed { outcome, board: None, device: None, console_log: None, reset_at: None };
         let now = Timestamp::from_second(NOW + 1).unwrap();
         let later = super::status(&status, Some(7), &observed, now);
         assert_eq!((later.crash, later.pid, later.restarts), (status.crash, Some(42), 3));
@@ -94,8 +97,13 @@ fn a_crash_is_told_with_its_reason_and_outlives_the_restart() {
 fn what_does_not_change_keeps_its_time() {
     let outcome = || Outcome::Board(Box::new(board(Phase::Running)));
     let before = observe(outcome(), None);
-    let observed =
-        Observed { outcome: outcome(), device: Some("d-1"), console_log: None, reset_at: None };
+    let observed = Observed {
+        outcome: outcome(),
+        board: None,
+        device: Some("d-1"),
+        console_log: None,
+        reset_at: None,
+    };
     let now = Timestamp::from_second(NOW + 9).unwrap();
     let after = status(&before, Some(8), &observed, now);
     let since = |kind: &str| {
