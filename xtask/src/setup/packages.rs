@@ -1,4 +1,4 @@
-//! System packages: QEMU 8.0 or newer, and a C compiler for the TLS library of the host.
+//! System packages: QEMU 8.0 or newer, a C compiler for the TLS library of the host, and `dtc`.
 
 use std::process::Command;
 
@@ -21,18 +21,30 @@ pub fn ensure() -> Result<()> {
     }
     let qemu_is_good = qemu.is_some_and(|major| major >= QEMU_MAJOR_MIN);
     if compiler && qemu_is_good {
+        ensure_dtc();
         return Ok(());
     }
     if !process::succeeds(Command::new("apt-get").arg("--version")) {
         bail!("{}", advice(!compiler, !qemu_is_good));
     }
     install(!compiler, !qemu_is_good)?;
+    ensure_dtc();
     match qemu_major() {
         Some(major) if major >= QEMU_MAJOR_MIN => Ok(()),
         other => bail!(
             "qemu-system-arm {QEMU_MAJOR_MIN}.0 or newer is needed and could not be installed (found: {other:?}); \
              install it by hand and run this again"
         ),
+    }
+}
+
+/// The compiler of device trees, which one test compares with. Without it that test says so.
+fn ensure_dtc() {
+    if process::succeeds(Command::new("dtc").arg("--version")) {
+        return;
+    }
+    if let Err(error) = add(&["device-tree-compiler"]) {
+        say(&format!("dtc: missing, the comparison with it is skipped: {error:#}"));
     }
 }
 

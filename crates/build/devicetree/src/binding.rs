@@ -3,7 +3,7 @@
 //! One TOML file for each `compatible` (or, for nodes that have none, each path) says which
 //! properties a node may have, which it must have, and what they look like.
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, nearest};
 use crate::tree::{Cell, Node, Piece, Property, Tree};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,11 @@ pub struct Bindings {
 
 #[derive(Debug)]
 struct Binding {
+    /// The file it is from.
+    source: PathBuf,
     properties: BTreeMap<String, Rule>,
+    /// What children look like that have no `compatible`, where such are allowed.
+    child: Option<Box<Binding>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +45,7 @@ enum Kind {
     Path,
     Reg,
     Interrupts,
+    Pins,
 }
 
 /// What every node may have, whatever it is.
@@ -83,15 +88,7 @@ impl Bindings {
         let wrong = |message: String| Error::new(&Place::start_of(file), message);
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         let table: toml::Table = text.parse().map_err(|error| wrong(format!("{error}")))?;
-        let mut properties = BTreeMap::new();
-        if let Some(rules) = table.get("properties").and_then(toml::Value::as_table) {
-            for (name, rule) in rules {
-                let rule = Rule::parse(rule)
-                    .ok_or_else(|| wrong(format!("rule of {name} is not understood")))?;
-                properties.insert(name.clone(), rule);
-            }
-        }
-        let binding = Binding { properties };
+        let binding = Binding::parse(file, &table)?;
         let text_of = |key: &str| table.get(key).and_then(toml::Value::as_str).map(String::from);
         match (text_of("compatible"), text_of("path")) {
             (Some(compatible), None) => self.by_compatible.insert(compatible, binding),
@@ -107,7 +104,7 @@ impl Bindings {
     /// # Errors
     /// The first node or property that no schema allows, with its place.
     pub fn check(&self, tree: &Tree) -> Result<(), Error> {
-        self.check_node(&tree.root, "/", &tree.root, (2, 1))
+        self.check_node(&tree.root, "/", &tree.root, (2, 1), None)
     }
 
     fn check_node(
@@ -116,49 +113,119 @@ impl Bindings {
         path: &str,
         root: &Node,
         cells: (usize, usize),
+        above: Option<&Binding>,
     ) -> Result<(), Error> {
-        let binding = self.binding_of(node, path)?;
+        let binding = self.binding_of(node, path, above)?;
         for (name, rule) in &binding.properties {
             if rule.is_required && node.property(name).is_none() {
-                return Err(node.error(format!("property {name} is missing")));
+                let error = node.error(format!("property {name} is missing"));
+                return Err(error.advise(match rule.kind.example() {
+                    Some(example) => format!("add {name} = {example};"),
+                    None => format!("add {name};"),
+                }));
             }
         }
         for property in node.properties() {
             match binding.properties.get(&property.name) {
                 Some(rule) => rule.check(property, node, root, cells)?,
-                None => check_universal(property)?,
+                None => check_universal(property, binding)?,
             }
         }
+        check_unit_address(node, cells.0)?;
         let inner = (
             cell_count(node, "#address-cells").unwrap_or(2),
             cell_count(node, "#size-cells").unwrap_or(1),
         );
         for child in node.children() {
             let below = format!("{}/{}", path.trim_end_matches('/'), child.name);
-            self.check_node(child, &below, root, inner)?;
+            self.check_node(child, &below, root, inner, Some(binding))?;
         }
         Ok(())
     }
 
-    fn binding_of(&self, node: &Node, path: &str) -> Result<&Binding, Error> {
+    fn binding_of<'a>(
+        &'a self,
+        node: &Node,
+        path: &str,
+        above: Option<&'a Binding>,
+    ) -> Result<&'a Binding, Error> {
         if let Some(binding) = self.by_path.get(path) {
             return Ok(binding);
         }
         let Some(compatible) = node.property("compatible") else {
-            return Err(node.error(format!("node {path} has no compatible")));
+            return above.and_then(|above| above.child.as_deref()).ok_or_else(|| {
+                let error = node.error(format!("node {path} has no compatible"));
+                error.advise(
+                    "add compatible = \"VENDOR,PART\"; a file of dts/bindings says what it means",
+                )
+            });
         };
         let names = texts(compatible);
         names.iter().find_map(|name| self.by_compatible.get(name)).ok_or_else(|| {
             let message = format!("no binding for {}", names.join(", "));
-            Error::new(&compatible.place, message)
+            let first = names.first().map_or("", String::as_str);
+            let advice = match nearest(first, self.by_compatible.keys().map(String::as_str)) {
+                Some(known) => format!("write \"{known}\", or describe it in dts/bindings"),
+                None => format!("describe it in dts/bindings/{first}.toml"),
+            };
+            Error::new(&compatible.place, message).advise(advice)
         })
     }
 }
 
-fn check_universal(property: &Property) -> Result<(), Error> {
+impl Binding {
+    fn parse(file: &Path, table: &toml::Table) -> Result<Self, Error> {
+        let wrong = |message: String| Error::new(&Place::start_of(file), message);
+        let mut properties = BTreeMap::new();
+        if let Some(rules) = table.get("properties").and_then(toml::Value::as_table) {
+            for (name, rule) in rules {
+                let rule = Rule::parse(rule)
+                    .ok_or_else(|| wrong(format!("rule of {name} is not understood")))?;
+                properties.insert(name.clone(), rule);
+            }
+        }
+        let child = table.get("child").and_then(toml::Value::as_table);
+        let child = child.map(|child| Self::parse(file, child)).transpose()?.map(Box::new);
+        Ok(Self { source: file.to_path_buf(), properties, child })
+    }
+}
+
+/// Holds the address in a node's name against its first register, as `dtc` does.
+fn check_unit_address(node: &Node, address_cells: usize) -> Result<(), Error> {
+    let unit = node.name.split_once('@').map(|(_, unit)| unit);
+    let first = node.property("reg").map(|reg| (reg, reg.bytes()));
+    let address = first.as_ref().and_then(|(_, bytes)| bytes.get(..address_cells * 4)).map(|raw| {
+        let value = raw.iter().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+        format!("{value:x}")
+    });
+    match (unit, address, first) {
+        (Some(unit), Some(address), Some((reg, _))) if unit != address => {
+            let message = format!("reg begins at {address}, but the node is called {}", node.name);
+            let name = node.name.split('@').next().unwrap_or_default();
+            Err(Error::new(&reg.place, message).advise(format!("call the node {name}@{address}")))
+        }
+        (None, Some(address), _) => {
+            let message = format!("node {} has registers, and no address in its name", node.name);
+            Err(node.error(message).advise(format!("call it {}@{address}", node.name)))
+        }
+        (Some(_), None, _) => {
+            let message = format!("node {} has an address in its name, and no reg", node.name);
+            Err(node.error(message).advise("add reg, or leave the address out of the name"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_universal(property: &Property, binding: &Binding) -> Result<(), Error> {
     let Some((_, kind)) = UNIVERSAL.iter().find(|(name, _)| *name == property.name) else {
         let message = format!("property {} is not in the binding", property.name);
-        return Err(Error::new(&property.place, message));
+        let file = binding.source.file_name().unwrap_or_default().to_string_lossy();
+        let known = binding.properties.keys().map(String::as_str);
+        let advice = match nearest(&property.name, known) {
+            Some(known) => format!("write {known}, or add the property to dts/bindings/{file}"),
+            None => format!("remove it, or add it to dts/bindings/{file}"),
+        };
+        return Err(Error::new(&property.place, message).advise(advice));
     };
     let is_right = match kind {
         Kind::Text => texts(property).len() == 1,
@@ -176,6 +243,22 @@ fn check_universal(property: &Property) -> Result<(), Error> {
     Ok(())
 }
 
+impl Kind {
+    /// What a value looks like, for advice.
+    fn example(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Flag => return None,
+            Self::Number => "<NUMBER>",
+            Self::Text | Self::Texts => "\"TEXT\"",
+            Self::Handles => "<&LABEL>",
+            Self::Path => "&LABEL",
+            Self::Reg => "<ADDRESS LENGTH>",
+            Self::Interrupts => "<LINE PRIORITY>",
+            Self::Pins => "<&PORT PIN POLARITY>",
+        })
+    }
+}
+
 impl Rule {
     fn parse(value: &toml::Value) -> Option<Self> {
         let table = value.as_table()?;
@@ -189,6 +272,7 @@ impl Rule {
             "path" => Kind::Path,
             "reg" => Kind::Reg,
             "interrupts" => Kind::Interrupts,
+            "pins" => Kind::Pins,
             _ => return None,
         };
         let values = table.get("values").and_then(toml::Value::as_array);
@@ -244,6 +328,14 @@ impl Rule {
             Kind::Handles => match handle_count(property) {
                 Some(count) => count,
                 None => return wrong("needs references such as <&label>".into()),
+            },
+            Kind::Pins => match pins(property) {
+                Some(pins) => pins.len(),
+                None => {
+                    return wrong(
+                        "needs a port, a pin and a polarity each, as <&gpioc 8 0>".into(),
+                    );
+                }
             },
             Kind::Reg if is_cells(property) && group > 0 && cell_total.is_multiple_of(group) => {
                 cell_total / group
@@ -319,4 +411,25 @@ fn handle_count(property: &Property) -> Option<usize> {
         count += cells.len();
     }
     (count > 0).then_some(count)
+}
+
+/// Ports, pins and polarities of a property, three cells each.
+pub fn pins(property: &Property) -> Option<Vec<(&str, u64, u64)>> {
+    let mut found = Vec::new();
+    for piece in &property.pieces {
+        let Piece::Cells { bits: 32, cells } = piece else { return None };
+        let (groups, rest) = cells.as_chunks::<3>();
+        if !rest.is_empty() {
+            return None;
+        }
+        for group in groups {
+            match group {
+                [Cell::Handle(port, Some(_)), Cell::Number(pin), Cell::Number(polarity)] => {
+                    found.push((port.target.as_str(), *pin, *polarity));
+                }
+                _ => return None,
+            }
+        }
+    }
+    (!found.is_empty()).then_some(found)
 }

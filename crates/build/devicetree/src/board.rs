@@ -6,6 +6,8 @@ use crate::binding::{number, texts};
 use crate::error::Error;
 use crate::tree::{Cell, Node, Piece, Property, Tree};
 
+mod consistency;
+
 /// One board.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Board {
@@ -245,8 +247,7 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
     let reader = Reader { root };
     let first = reader.texts(root, "compatible")?.remove(0);
     let name = first.split(',').next_back().unwrap_or(&first).to_string();
-    let cpu = reader.node("/cpus")?.children().next();
-    let cpu = cpu.ok_or_else(|| root.error("no processor below /cpus"))?;
+    let cpu = reader.cpu()?;
     let core = reader.texts(cpu, "compatible")?.remove(0);
     let target = TARGETS.iter().find(|(known, _)| *known == core).map(|(_, target)| *target);
     let target = target.ok_or_else(|| cpu.error(format!("no Rust target for {core}")))?;
@@ -271,11 +272,7 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
         core,
         target,
         chip,
-        clocks: if reader.compatible("st,stm32f1-rcc").is_ok() {
-            Some(Clocks::Stm32f1)
-        } else {
-            reader.compatible("st,stm32f4-rcc").is_ok().then_some(Clocks::Stm32f4)
-        },
+        clocks: reader.clocks(),
         clock_hz: reader.clock_hz(cpu)?,
         code: reader.memory("wasmbed,code")?,
         ram: reader.memory("wasmbed,ram")?,
@@ -295,47 +292,8 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
         guest_hardware,
         peripherals: reader.peripherals(),
     };
-    check(&board, &reader)?;
+    consistency::check(&board, &reader)?;
     Ok(board)
-}
-
-/// What no single node can be blamed for, said at the node that is most likely wrong.
-fn check(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
-    let chosen = reader.chosen()?;
-    let mut used: Vec<(&str, &Uart)> = vec![("wasmbed,console", &board.console)];
-    used.extend(board.entropy.as_ref().map(|uart| ("wasmbed,entropy", uart)));
-    used.push(("wasmbed,flash", &board.storage.uart));
-    used.extend(board.guest_hardware.uart.as_ref().map(|uart| ("wasmbed,guest-uart", uart)));
-    for (index, (key, uart)) in used.iter().enumerate() {
-        if let Some((other, _)) = used[..index].iter().find(|(_, known)| known.path == uart.path) {
-            let message = format!("{key} and {other} are the same port {}", uart.path);
-            return Err(Error::new(&reader.property(chosen, key)?.place, message));
-        }
-    }
-    let lines = used.iter().flat_map(|(_, uart)| &uart.interrupts);
-    let ethernet = match &board.uplink {
-        Uplink::Ethernet(ethernet) => ethernet.interrupts.as_slice(),
-        Uplink::Serial(_) => &[],
-    };
-    if let Some(line) = lines.chain(ethernet).find(|line| line.number >= board.interrupt_count) {
-        let nvic = reader.interrupt_controller()?;
-        let message =
-            format!("interrupt {} of {} does not exist", line.number, board.interrupt_count);
-        return Err(Error::new(&reader.property(nvic, "arm,num-irqs")?.place, message));
-    }
-    let guests = reader.compatible("wasmbed,guests")?;
-    let Guests { arena_bytes, stack_bytes, interrupt_stack_bytes, .. } = board.guests;
-    let wanted = u64::from(arena_bytes) + u64::from(stack_bytes) + u64::from(interrupt_stack_bytes);
-    if wanted > u64::from(board.ram.bytes) {
-        let message = format!("arena and stacks want {wanted} of {} bytes of RAM", board.ram.bytes);
-        return Err(Error::new(&reader.property(guests, "arena-size")?.place, message));
-    }
-    if !board.storage.bytes.is_multiple_of(board.storage.erase_block_bytes) {
-        let storage = reader.compatible("wasmbed,serial-flash")?;
-        let message = "size is not a multiple of erase-block-size";
-        return Err(Error::new(&reader.property(storage, "size")?.place, message));
-    }
-    Ok(())
 }
 
 struct Reader<'tree> {
@@ -345,6 +303,11 @@ struct Reader<'tree> {
 impl<'tree> Reader<'tree> {
     fn node(&self, path: &str) -> Result<&'tree Node, Error> {
         self.root.find(path).ok_or_else(|| self.root.error(format!("no node {path}")))
+    }
+
+    fn cpu(&self) -> Result<&'tree Node, Error> {
+        let first = self.node("/cpus")?.children().next();
+        first.ok_or_else(|| self.root.error("no processor below /cpus"))
     }
 
     fn chosen(&self) -> Result<&'tree Node, Error> {
@@ -401,7 +364,7 @@ impl<'tree> Reader<'tree> {
         let node = self.node(path)?;
         if !is_enabled(node) {
             let message = format!("{key} is {path}, whose status is not okay");
-            return Err(Error::new(&property.place, message));
+            return Err(Error::new(&property.place, message).advise(enable(node)));
         }
         Ok((node, property, path.clone()))
     }
@@ -438,6 +401,11 @@ impl<'tree> Reader<'tree> {
         self.root.find(target).ok_or_else(|| self.root.error(format!("no node {target}")))
     }
 
+    fn clocks(&self) -> Option<Clocks> {
+        let known = [("st,stm32f1-rcc", Clocks::Stm32f1), ("st,stm32f4-rcc", Clocks::Stm32f4)];
+        known.into_iter().find(|(kind, _)| self.compatible(kind).is_ok()).map(|(_, clocks)| clocks)
+    }
+
     fn counter(&self, cpu: &'tree Node) -> Result<Option<u32>, Error> {
         if self.chosen()?.property("wasmbed,counter").is_none() {
             return Ok(None);
@@ -461,17 +429,25 @@ impl<'tree> Reader<'tree> {
             .chunks_exact(4)
             .map(|raw| u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]))
             .collect();
-        let levels = 1 << self.number(self.interrupt_controller()?, "arm,num-irq-priority-bits")?;
-        words
-            .chunks_exact(2)
-            .map(|pair| match pair[1] {
-                priority if priority < levels => {
-                    Ok(Interrupt { number: pair[0] as u16, priority: priority as u8 })
+        let nvic = self.interrupt_controller()?;
+        let levels = 1u32 << self.number(nvic, "arm,num-irq-priority-bits")?;
+        let lines = self.number(nvic, "arm,num-irqs")?;
+        let wrong = |what: &str, number: u32, count: u32| {
+            let message = format!("{what} {number} of {count} does not exist");
+            let advice = format!("use one of 0 to {}", count - 1);
+            Err(Error::new(&property.place, message).advise(advice))
+        };
+        let (pairs, _) = words.as_chunks::<2>();
+        pairs
+            .iter()
+            .map(|&[number, priority]| {
+                if number >= lines {
+                    return wrong("interrupt", number, lines);
                 }
-                priority => {
-                    let message = format!("priority {priority} of {levels} does not exist");
-                    Err(Error::new(&property.place, message))
+                if priority >= levels {
+                    return wrong("priority", priority, levels);
                 }
+                Ok(Interrupt { number: number as u16, priority: priority as u8 })
             })
             .collect()
     }
@@ -483,7 +459,8 @@ impl<'tree> Reader<'tree> {
             Driver::Stm32Usart
         } else {
             let message = format!("{} is {path}, which has no serial driver", why.name);
-            return Err(Error::new(&why.place, message));
+            let advice = "name a port that is a arm,cmsdk-uart or a st,stm32-usart";
+            return Err(Error::new(&why.place, message).advise(advice));
         };
         Ok(Uart {
             path: path.to_string(),
@@ -513,7 +490,7 @@ impl<'tree> Reader<'tree> {
         let port = self.node(&parent)?;
         if !is_enabled(port) {
             let message = format!("{key} is behind {parent}, whose status is not okay");
-            return Err(Error::new(&property.place, message));
+            return Err(Error::new(&property.place, message).advise(enable(port)));
         }
         Ok((node, self.uart_at(port, &parent, property)?))
     }
@@ -579,7 +556,8 @@ impl<'tree> Reader<'tree> {
             return Ok(node);
         }
         let message = format!("{key} is {path}, which has no driver; it must be a {kind}");
-        Err(Error::new(&property.place, message))
+        Err(Error::new(&property.place, message)
+            .advise(format!("name another node, or leave {key} out")))
     }
 
     fn emulation(
@@ -614,7 +592,8 @@ impl<'tree> Reader<'tree> {
         {
             if !ports.iter().any(|port| port.path == uart.path) {
                 let message = format!("serials lacks {}, which has a role", uart.path);
-                return Err(Error::new(&serials.place, message));
+                let advice = "QEMU's order of ports is in hw/arm of its sources; add the port";
+                return Err(Error::new(&serials.place, message).advise(advice));
             }
         }
         let used = ports.iter().rposition(|port| port.role != Role::Unused).map_or(0, |i| i + 1);
@@ -644,6 +623,12 @@ impl<'tree> Reader<'tree> {
 
 fn is_kind(node: &Node, kind: &str) -> bool {
     node.property("compatible").is_some_and(|property| texts(property).iter().any(|t| t == kind))
+}
+
+/// How a node is switched on.
+fn enable(node: &Node) -> String {
+    let name = node.labels.first().map_or_else(|| node.name.clone(), |label| format!("&{label}"));
+    format!("add {name} {{ status = \"okay\"; }};")
 }
 
 fn is_enabled(node: &Node) -> bool {

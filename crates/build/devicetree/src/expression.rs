@@ -131,10 +131,16 @@ pub fn primary(lexer: &mut Lexer, depth: usize) -> Result<u64, Error> {
                 return Err(Error::new(&place, format!("{name} is not defined")));
             };
             let mut inner = Lexer::over(&text, &at);
-            inner.defines.clone_from(&lexer.defines);
+            std::mem::swap(&mut inner.defines, &mut lexer.defines);
+            inner.expansions = lexer.expansions + 1;
+            if inner.expansions > limits::EXPANSIONS_MAX {
+                return Err(Error::new(&place, format!("{name} stands for too much")));
+            }
             // A name that stands for itself ends at the nesting bound.
             let value = expression(&mut inner, depth + 1)?;
             inner.skip()?;
+            std::mem::swap(&mut inner.defines, &mut lexer.defines);
+            lexer.expansions = inner.expansions;
             match inner.peek() {
                 None => Ok(value),
                 Some(_) => Err(Error::new(&at, format!("{name} is not an integer expression"))),

@@ -1,7 +1,8 @@
-//! Texts that depend on a board: linker script, Rust for firmware and catalog, QEMU arguments.
+//! Texts that depend on a board: linker script, Rust for firmware and catalog. The page of the
+//! documentation is [`crate::page`]'s, QEMU's command line is made of the catalog by who starts it.
 
 use crate::Compiled;
-use crate::board::{Board, Chip, Clocks, GuestHardware, Pins, Role, Uart, Uplink};
+use crate::board::{Board, Chip, Clocks, GuestHardware, Pins, Uart, Uplink};
 use std::fmt::Write;
 
 /// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
@@ -253,31 +254,6 @@ fn write_entry(text: &mut String, compiled: &Compiled) {
         compiled.dtb.len(),
         compiled.dtb_digest,
     );
-}
-
-/// The fixed part of QEMU's command line: what the board file alone decides.
-///
-/// Each used port refers to a character device named after its role (`console`, `entropy`,
-/// `flash`, `uplink`, `guest`), and Ethernet to a network device named `cable`; whoever starts QEMU
-/// defines those.
-pub fn qemu_arguments(board: &Board) -> Vec<String> {
-    let mut arguments = vec!["-M".to_string(), board.emulation.machine.clone()];
-    for port in &board.emulation.ports {
-        arguments.push("-serial".into());
-        arguments.push(match port.role {
-            Role::Console => "chardev:console".into(),
-            Role::Entropy => "chardev:entropy".into(),
-            Role::Flash => "chardev:flash".into(),
-            Role::Uplink => "chardev:uplink".into(),
-            Role::Guest => "chardev:guest".into(),
-            Role::Unused => "null".into(),
-        });
-    }
-    if let Some(model) = &board.emulation.nic_model {
-        arguments.push("-net".into());
-        arguments.push(format!("nic,model={model},netdev=cable"));
-    }
-    arguments
 }
 
 /// Cargo configuration values that choose drivers in the firmware: name and value.

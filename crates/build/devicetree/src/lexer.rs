@@ -16,6 +16,9 @@ pub struct Lexer {
     pub sources: Vec<PathBuf>,
     /// Names given by `#define`, and the text they stand for.
     pub defines: BTreeMap<String, (String, Place)>,
+    /// Uses of such names so far.
+    pub expansions: u32,
+    bytes_read: u64,
 }
 
 struct File {
@@ -34,6 +37,8 @@ impl Lexer {
             includes: includes.to_vec(),
             sources: Vec::new(),
             defines: BTreeMap::new(),
+            expansions: 0,
+            bytes_read: 0,
         };
         lexer.push(path, &Place::start_of(path))?;
         Ok(lexer)
@@ -53,6 +58,8 @@ impl Lexer {
             includes: Vec::new(),
             sources: Vec::new(),
             defines: BTreeMap::new(),
+            expansions: 0,
+            bytes_read: 0,
         }
     }
 
@@ -63,6 +70,10 @@ impl Lexer {
         let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         if size > limits::SOURCE_BYTES_MAX {
             return Err(Error::new(from, format!("{} is too large", path.display())));
+        }
+        self.bytes_read += size;
+        if self.bytes_read > limits::SOURCES_BYTES_MAX {
+            return Err(Error::new(from, "what is included is too large in all"));
         }
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::new(from, format!("read {}: {error}", path.display())))?;
@@ -202,7 +213,13 @@ impl Lexer {
             .find(|path| path.is_file());
         match found {
             Some(path) => self.push(&path, &place),
-            None => Err(Error::new(&place, format!("no file {name} beside this one or in dts/"))),
+            None => {
+                let known: Vec<String> =
+                    self.includes.iter().flat_map(|folder| names_in(folder)).collect();
+                let message = format!("no file {name} beside this one or in dts/");
+                let advice = format!("include one of {}", known.join(", "));
+                Err(Error::new(&place, message).advise(advice))
+            }
         }
     }
 
@@ -231,4 +248,15 @@ impl Lexer {
         self.defines.insert(name, (text.trim().to_string(), place));
         Ok(())
     }
+}
+
+/// Files of a folder that boards include, in order.
+fn names_in(folder: &Path) -> Vec<String> {
+    let list = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = list
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".dtsi"))
+        .collect();
+    names.sort();
+    names
 }

@@ -12,6 +12,7 @@ mod expression;
 mod generate;
 mod lexer;
 pub mod limits;
+mod page;
 mod parser;
 mod resolve;
 mod tree;
@@ -24,8 +25,8 @@ pub use board::{
 pub use error::{Error, Place};
 pub use generate::{
     catalog_entries, firmware_choices, firmware_constants, interrupts, linker_script,
-    qemu_arguments,
 };
+pub use page::page;
 pub use tree::{Cell, Node, Piece, Property, Reference, Tree};
 
 use sha2::{Digest, Sha256};

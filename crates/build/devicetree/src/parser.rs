@@ -3,7 +3,7 @@
 //! # Source
 //! Devicetree Specification 0.4, chapter 6 "DTS Format"; `dtc` 1.6.1 where that is silent.
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, nearest};
 use crate::expression::{escape, expression, primary};
 use crate::lexer::Lexer;
 use crate::limits;
@@ -60,7 +60,7 @@ fn top_level(lexer: &mut Lexer, tree: &mut Tree) -> Result<bool, Error> {
         expect(lexer, ";")?;
         match tree.root.find_mut(&reference.target) {
             Some(node) => node.delete(),
-            None => return Err(unknown(&reference)),
+            None => return Err(unknown(&tree.root, &reference)),
         }
         return Ok(false);
     }
@@ -81,14 +81,24 @@ fn top_level(lexer: &mut Lexer, tree: &mut Tree) -> Result<bool, Error> {
     expect(lexer, ";")?;
     match tree.root.find_mut(&reference.target) {
         Some(known) => known.merge(node),
-        None => return Err(unknown(&reference)),
+        None => return Err(unknown(&tree.root, &reference)),
+    }
+    // Each part may be as deep as allowed, and be put at the deepest place of the others.
+    if !tree.root.is_within_depth(limits::NESTING_MAX) {
+        return Err(Error::new(&reference.place, "nodes are nested too deep"));
     }
     Ok(false)
 }
 
-/// A reference that leads nowhere.
-pub fn unknown(reference: &Reference) -> Error {
-    Error::new(&reference.place, format!("no node is called {}", reference.target))
+/// A reference that leads nowhere in a tree.
+pub fn unknown(root: &Node, reference: &Reference) -> Error {
+    let error = Error::new(&reference.place, format!("no node is called {}", reference.target));
+    let mut labels = Vec::new();
+    root.collect_labels(&mut labels);
+    match nearest(&reference.target, labels) {
+        Some(label) => error.advise(format!("write &{label}, or define the label")),
+        None => error.advise("define the label before a node, or include the file that does"),
+    }
 }
 
 /// Parses `{ … }`.

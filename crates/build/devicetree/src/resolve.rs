@@ -109,7 +109,9 @@ fn handle_for(
     reference: &Reference,
     taken: &mut BTreeSet<u32>,
 ) -> Result<u32, Error> {
-    let node = root.find_mut(&reference.target).ok_or_else(|| unknown(reference))?;
+    let Some(node) = root.find_mut(&reference.target) else {
+        return Err(unknown(root, reference));
+    };
     if let Some(handle) = handle_of(node) {
         return Ok(handle);
     }
@@ -129,7 +131,7 @@ fn paths(node: &mut Node, shape: &Node) -> Result<(), Error> {
         for piece in &mut property.pieces {
             if let Piece::Path(reference, path) = piece {
                 let found = shape.path_of(&reference.target);
-                *path = Some(found.ok_or_else(|| unknown(reference))?);
+                *path = Some(found.ok_or_else(|| unknown(shape, reference))?);
             }
         }
     }

@@ -165,6 +165,13 @@ impl Node {
         }
     }
 
+    /// Whether nothing is nested deeper than `levels` below this node.
+    pub fn is_within_depth(&self, levels: usize) -> bool {
+        self.children
+            .iter()
+            .all(|child| levels.checked_sub(1).is_some_and(|left| child.is_within_depth(left)))
+    }
+
     /// Marks this node and everything below it as deleted; its labels are free again.
     pub fn delete(&mut self) {
         self.is_deleted = true;
@@ -193,6 +200,12 @@ impl Node {
             return Some(self);
         }
         self.children().find_map(|child| child.find_label(label))
+    }
+
+    /// Adds every label of this node and below.
+    pub fn collect_labels<'tree>(&'tree self, labels: &mut Vec<&'tree str>) {
+        labels.extend(self.labels.iter().map(String::as_str));
+        self.children().for_each(|child| child.collect_labels(labels));
     }
 
     /// As [`Node::find`], to change it.

@@ -9,10 +9,22 @@ use std::process::Command;
 const TARGET: &str = "thumbv7m-none-eabi";
 
 /// What is changed in the copy.
-const CHANGES: &str = "
+const CHANGES: &str = r#"
 &zbt_data { reg = <0x20000000 0x100000>; };
-&uart0 { reg = <0x4000c000 0x1000>; interrupts = <22 1>, <23 1>; };
-";
+/delete-node/ &uart0;
+/ {
+	soc {
+		uart0: serial@4000c000 {
+			compatible = "arm,cmsdk-uart";
+			reg = <0x4000c000 0x1000>;
+			interrupts = <22 1>, <23 1>;
+			interrupt-names = "rx", "tx";
+			clocks = <&sysclk>;
+			current-speed = <115200>;
+		};
+	};
+};
+"#;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")

@@ -50,6 +50,11 @@ impl Vendor {
 
     /// Leaf certificate and key (PKCS #8) of the gateway.
     pub fn gateway_identity(&self) -> (Vec<u8>, Vec<u8>) {
+        self.gateway_identity_until(NOT_BEFORE_S + VALID_S)
+    }
+
+    /// The same, with the last second in which the certificate is valid.
+    pub fn gateway_identity_until(&self, not_after_s: i64) -> (Vec<u8>, Vec<u8>) {
         let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let time = |unix_s| OffsetDateTime::from_unix_timestamp(unix_s).expect("a time");
         let names = vec![GATEWAY_NAME.to_owned()];
@@ -57,7 +62,7 @@ impl Vendor {
         leaf.distinguished_name = DistinguishedName::new();
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.not_before = time(NOT_BEFORE_S);
-        leaf.not_after = time(NOT_BEFORE_S + VALID_S);
+        leaf.not_after = time(not_after_s);
         let mut authority = CertificateParams::default();
         authority.distinguished_name = DistinguishedName::new();
         authority.distinguished_name.push(DnType::CommonName, "test fleet");

@@ -3,3 +3,6 @@
 
 pub mod stm32f1;
 pub mod stm32f4;
+
+#[cfg(test)]
+mod silicon;

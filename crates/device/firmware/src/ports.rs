@@ -78,16 +78,19 @@ pub fn start(nvic: &mut NVIC, scb: &mut SCB) -> Option<&'static str> {
     #[cfg(board_clocks = "stm32f1")]
     {
         use board::peripherals::{GPIOA, GPIOB, RCC};
+        use wasmbed_chip_stm32::rcc::stm32f1::Rcc;
+        const { assert!(board::CLOCK_HZ == Rcc::CORE_HZ) };
         // SAFETY: the board file places these blocks there, and this is their only taker.
-        let rcc = unsafe { wasmbed_chip_stm32::rcc::stm32f1::Rcc::new(RCC, GPIOA, GPIOB) };
+        let rcc = unsafe { Rcc::new(RCC, GPIOA, GPIOB) };
         rcc.start();
     }
     #[cfg(board_clocks = "stm32f4")]
     {
-        use board::peripherals::{FLASH_INTERFACE, GPIOA, GPIOB, RCC};
+        use board::peripherals::{FLASH_INTERFACE, GPIOA, GPIOB, GPIOC, RCC};
         use wasmbed_chip_stm32::rcc::stm32f4::Rcc;
+        const { assert!(board::CLOCK_HZ == Rcc::CORE_HZ) };
         // SAFETY: the board file places these blocks there, and this is their only taker.
-        let rcc = unsafe { Rcc::new(RCC, FLASH_INTERFACE, GPIOA, GPIOB) };
+        let rcc = unsafe { Rcc::new(RCC, FLASH_INTERFACE, [GPIOA, GPIOB, GPIOC]) };
         rcc.start();
     }
     CONSOLE.start(board::console::CLOCK_HZ, board::console::SPEED);

@@ -1,7 +1,7 @@
 //! The session with the gateway: TLS, Hello to Welcome, back-off. What the messages of an open
 //! session do is in [`crate::inbox`] and [`crate::outbox`].
 
-use wasmbed_tls::{Client, Config, State};
+use wasmbed_tls::{Client, Config, State, Validity};
 use wasmbed_wire::{
     ALPN_512, DeviceMessage, Enroll, GatewayMessage, Hello, MINOR, MINOR_MESSAGES, Welcome,
 };
@@ -380,7 +380,10 @@ impl Session {
         platform: &mut P,
     ) {
         let unix_s = unix_ms / 1000;
-        if self.tls.validity().is_some_and(|validity| validity.check(unix_s).is_err()) {
+        let known_s = core.known_time(platform);
+        // Nobody who tells an earlier time than the one that is kept makes an old certificate good.
+        let is_bad = |dates: Validity| dates.check(unix_s).is_err() || dates.not_after < known_s;
+        if self.tls.validity().is_some_and(is_bad) {
             Line::new("gateway certificate is not valid at the time it told").show(platform);
             self.close(now_ms);
             return;
@@ -390,7 +393,7 @@ impl Session {
         self.heartbeat_ms = heartbeat_ms.clamp(limits::HEARTBEAT_MS_MIN, limits::HEARTBEAT_MS_MAX);
         self.heartbeat_at_ms = now_ms;
         self.enter(Phase::Ready, now_ms);
-        core.welcome(epoch, unix_s, platform);
+        core.welcome(epoch, unix_s, known_s, platform);
         Line::new("session open, epoch ").number(epoch).show(platform);
     }
 
@@ -519,8 +522,13 @@ impl Effect {
 }
 
 impl<const GUESTS: usize> Core<'_, GUESTS> {
+    /// The last wall-clock second that the journal knows; 0 if it knows none.
+    fn known_time<P: Platform>(&mut self, platform: &mut P) -> u64 {
+        crate::store::read_time(&mut self.journal, platform).unwrap_or(0)
+    }
+
     /// A session began: everything held is reported, and what is wanted is not known yet.
-    fn welcome<P: Platform>(&mut self, epoch: u64, unix_s: u64, platform: &mut P) {
+    fn welcome<P: Platform>(&mut self, epoch: u64, unix_s: u64, known_s: u64, platform: &mut P) {
         self.is_desired_known = false;
         for guest in &mut self.guests {
             guest.is_report_due = guest.is_held;
@@ -535,9 +543,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 self.count_store();
             }
         }
-        let known = crate::store::read_time(&mut self.journal, platform).unwrap_or(0);
         let value = unix_s.to_le_bytes();
-        if unix_s >= known + limits::TIME_STORE_S
+        if unix_s >= known_s + limits::TIME_STORE_S
             && self.journal.store(platform.flash(), keys::TIME, &value).is_ok()
         {
             self.count_store();

@@ -53,7 +53,7 @@ const PIN_SEND: u32 = 0xb;
 /// Input without pull, as after reset.
 const PIN_RECEIVE: u32 = 0x4;
 /// Reads before the PLL counts as broken: RM0041 gives 200 us, 5,000 cycles at most.
-const POLLS_MAX: u32 = 100_000;
+const POLLS_MAX: u32 = if cfg!(test) { u32::MAX } else { 100_000 };
 
 /// Reset and clock control, and the pins of the serial ports.
 pub struct Rcc {
@@ -63,6 +63,9 @@ pub struct Rcc {
 }
 
 impl Rcc {
+    /// Frequency of the core after [`Self::start`].
+    pub const CORE_HZ: u32 = 24_000_000;
+
     /// Takes the blocks that the board file places at these addresses.
     ///
     /// # Safety
@@ -105,3 +108,6 @@ impl Rcc {
         (0..POLLS_MAX).any(|_| registers.config.read() & 0xc == USING_PLL)
     }
 }
+
+#[cfg(test)]
+mod tests;

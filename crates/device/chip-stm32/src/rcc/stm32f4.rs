@@ -20,7 +20,7 @@ pub struct Registers {
     config: ReadWrite<u32>,
     /// 0x0C to 0x2C Interrupts and resets.
     unused: [ReadWrite<u32>; 9],
-    /// 0x30 Clocks of the memory bus. Bits 0, 1: pins A, B.
+    /// 0x30 Clocks of the memory bus. Bits 0, 1, 2: pins A, B, C.
     memory_clock: ReadWrite<u32>,
     /// 0x34 to 0x3C Clocks of other buses.
     other_clocks: [ReadWrite<u32>; 3],
@@ -66,11 +66,13 @@ const USING_PLL: u32 = 2 << 2;
 /// # Source
 /// ST RM0090, section 3.5.1 "Relation between CPU clock frequency and Flash memory read time".
 const FLASH_ACCESS: u32 = 5 | 1 << 8 | 1 << 9 | 1 << 10;
+/// The wait states among these.
+const FLASH_WAIT: u32 = 0xf;
 /// Function 7 is USART1 to USART3, function 8 is UART4.
 const USART: u32 = 7;
 const UART: u32 = 8;
 /// Reads before crystal or PLL count as broken: a crystal takes 2 ms, 32,000 cycles at 16 MHz.
-const POLLS_MAX: u32 = 200_000;
+const POLLS_MAX: u32 = if cfg!(test) { u32::MAX } else { 200_000 };
 
 /// Reset and clock control, the flash interface, and the pins of the serial ports.
 pub struct Rcc {
@@ -79,21 +81,27 @@ pub struct Rcc {
     flash_access: NonNull<ReadWrite<u32>>,
     pins_a: NonNull<Pins>,
     pins_b: NonNull<Pins>,
+    pins_c: NonNull<Pins>,
 }
 
 impl Rcc {
+    /// Frequency of the core after [`Self::start`].
+    pub const CORE_HZ: u32 = 168_000_000;
+
     /// Takes the blocks that the board file places at these addresses.
     ///
     /// # Safety
-    /// They must be these peripherals, mapped for the whole run, and taken only once.
-    pub const unsafe fn new(rcc: usize, flash: usize, gpioa: usize, gpiob: usize) -> Self {
+    /// They must be these peripherals, the pins of ports A, B and C, all mapped for the whole
+    /// run and taken only once.
+    pub const unsafe fn new(rcc: usize, flash: usize, [a, b, c]: [usize; 3]) -> Self {
         // SAFETY: the caller promises addresses that are mapped, so none is zero.
         unsafe {
             Self {
                 registers: NonNull::new_unchecked(rcc as *mut Registers),
                 flash_access: NonNull::new_unchecked(flash as *mut ReadWrite<u32>),
-                pins_a: NonNull::new_unchecked(gpioa as *mut Pins),
-                pins_b: NonNull::new_unchecked(gpiob as *mut Pins),
+                pins_a: NonNull::new_unchecked(a as *mut Pins),
+                pins_b: NonNull::new_unchecked(b as *mut Pins),
+                pins_c: NonNull::new_unchecked(c as *mut Pins),
             }
         }
     }
@@ -120,29 +128,32 @@ impl Rcc {
         registers.config.write(BUS_DIVIDERS);
         registers.control.write(registers.control.read() | PLL_ON);
         flash_access.write(FLASH_ACCESS);
-        if !ready(PLL_READY) {
+        // The manual wants this read before the clock goes up.
+        if flash_access.read() & FLASH_WAIT != FLASH_ACCESS & FLASH_WAIT || !ready(PLL_READY) {
             return false;
         }
         registers.config.write(BUS_DIVIDERS | SYSTEM_IS_PLL);
         (0..POLLS_MAX).any(|_| registers.config.read() & 0xc == USING_PLL)
     }
 
-    /// USART1 on A9 and A10, USART2 on A2 and A3, USART3 on B10 and B11, UART4 on A0 and A1.
+    /// USART1 on A9 and A10, USART2 on A2 and A3, USART3 on B10 and B11, UART4 on C10 and C11 (A0,
+    /// its other place, is the button of the Olimex board).
     fn start_ports(&self, registers: &Registers) {
         // SAFETY: `new` promises mappings that outlive `self`. All fields are volatile cells.
-        let (a, b) = unsafe { (self.pins_a.as_ref(), self.pins_b.as_ref()) };
-        registers.memory_clock.write(registers.memory_clock.read() | 0b11);
+        let (a, b, c) =
+            unsafe { (self.pins_a.as_ref(), self.pins_b.as_ref(), self.pins_c.as_ref()) };
+        registers.memory_clock.write(registers.memory_clock.read() | 0b111);
         registers.slow_clock.write(registers.slow_clock.read() | 0b111 << 17);
         registers.fast_clock.write(registers.fast_clock.read() | 1 << 4);
         for (pins, pin, function) in [
-            (a, 0, UART),
-            (a, 1, UART),
             (a, 2, USART),
             (a, 3, USART),
             (a, 9, USART),
             (a, 10, USART),
             (b, 10, USART),
             (b, 11, USART),
+            (c, 10, UART),
+            (c, 11, UART),
         ] {
             let (register, place) =
                 if pin < 8 { (&pins.low, pin * 4) } else { (&pins.high, pin * 4 - 32) };
@@ -151,3 +162,6 @@ impl Rcc {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
