@@ -65,7 +65,7 @@ pub fn prepared() -> bool {
 pub fn boards() -> Vec<&'static Board> {
     match std::env::var("WASMBED_TEST_BOARD") {
         Ok(name) if name != "all" => {
-            vec![wasmbed_catalog::board(&name).unwrap_or_else(|| panic!("no board {name}"))]
+            vec![wasmbed_catalog::board(&name).unwrap_or_else(|error| panic!("{error}"))]
         }
         _ => wasmbed_catalog::BOARDS.iter().collect(),
     }
