@@ -3,6 +3,7 @@
 pub mod authentication;
 pub mod capture;
 pub mod cli;
+pub mod console;
 pub mod control_plane;
 pub mod conversation;
 pub mod counting;
