@@ -58,6 +58,18 @@ pub enum Command {
     Ping(Target),
     /// Show the counters of a device's last heartbeat.
     Counters(Target),
+    /// Plug in the cable or serial line of a VirtualDevice, and make it good or bad.
+    Connect(Connect),
+    /// Pull out the cable or serial line of a VirtualDevice.
+    Disconnect(Follow),
+    /// Give a VirtualDevice power, cut it, or both in turn.
+    Power(Power),
+    /// Press the reset button of a VirtualDevice once.
+    Reset(Follow),
+    /// Show what a VirtualDevice wrote on its console.
+    Console(ConsoleLog),
+    /// Connect a real board on a serial device of this machine to a gateway.
+    Link(Link),
     /// Start a project for a guest.
     New(New),
     /// Build a guest, and say what it needs and which boards it fits.
@@ -274,6 +286,114 @@ impl Target {
     pub fn word(&self) -> String {
         self.what.join("/")
     }
+}
+
+/// A VirtualDevice, and how long it may take to follow.
+#[derive(Args)]
+pub struct Follow {
+    #[command(flatten)]
+    pub target: Target,
+    /// How long to wait until the board has followed.
+    #[arg(long, default_value = "60s", value_name = "DURATION")]
+    pub timeout: String,
+}
+
+/// How bad a line is, in the words of `tc netem`. What is not named is perfect.
+#[derive(Args)]
+pub struct Connect {
+    #[command(flatten)]
+    pub follow: Follow,
+    /// Share that is lost: of frames on a cable, of bytes on a serial line.
+    #[arg(long, value_name = "PERCENT")]
+    pub loss: Option<String>,
+    /// Share that arrives twice.
+    #[arg(long, value_name = "PERCENT")]
+    pub duplicate: Option<String>,
+    /// Share that arrives with one bit changed.
+    #[arg(long, value_name = "PERCENT")]
+    pub corrupt: Option<String>,
+    /// Time that everything is under way, on each way, such as 50ms.
+    #[arg(long, value_name = "DURATION")]
+    pub delay: Option<String>,
+    /// By how much that is longer or shorter at most, such as 10ms.
+    #[arg(long, value_name = "DURATION", requires = "delay")]
+    pub jitter: Option<String>,
+    /// Let nothing pass on a way, and tell nobody.
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub partition: Option<Partition>,
+    /// What decides what exactly is harmed; else it follows from the object.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..=9_007_199_254_740_991))]
+    pub seed: Option<i64>,
+}
+
+/// Ways on which nothing passes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Partition {
+    /// Nothing comes from the device.
+    Up,
+    /// Nothing reaches the device.
+    Down,
+    /// Nothing passes at all.
+    Both,
+}
+
+#[derive(Args)]
+pub struct Power {
+    #[command(subcommand)]
+    pub command: PowerCommand,
+}
+
+#[derive(Subcommand)]
+pub enum PowerCommand {
+    /// Let the board run.
+    On(Follow),
+    /// Cut the power at once: the firmware is not asked.
+    Off(Follow),
+    /// Cut the power, and give it again.
+    Cycle(Follow),
+}
+
+#[derive(Args)]
+pub struct ConsoleLog {
+    #[command(flatten)]
+    pub target: Target,
+    /// Go on as lines come.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last lines.
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct Link {
+    /// Serial device of the board's uplink, such as /dev/ttyUSB0; waited for while it is not there.
+    #[arg(long, value_name = "DEVICE")]
+    pub serial: PathBuf,
+    /// The gateway.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub gateway: String,
+    /// Bits a second, of all serial devices given here.
+    #[arg(long, default_value_t = 115_200, value_name = "NUMBER")]
+    pub baud: u32,
+    /// Where the board's console goes: a file, or - for standard output.
+    #[arg(long, default_value = "-", value_name = "FILE")]
+    pub console: PathBuf,
+    /// Serial device of the board's flash line, served from the file given with --flash.
+    #[arg(long, value_name = "DEVICE", requires = "flash", requires = "board")]
+    pub flash_serial: Option<PathBuf>,
+    /// File of the flash, as `wasmbed provision` writes it; made, erased, if it does not exist.
+    #[arg(long, value_name = "FILE", requires = "flash_serial")]
+    pub flash: Option<PathBuf>,
+    /// Board that the flash belongs to.
+    #[arg(long, value_name = "NAME", requires = "flash_serial")]
+    pub board: Option<String>,
+    /// Serial device of the board's entropy line, fed from this machine's random source.
+    #[arg(long, value_name = "DEVICE")]
+    pub entropy_serial: Option<PathBuf>,
+    /// Write all that passes the uplink to this file, as pcap.
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ mod arguments;
 mod build;
 mod certs;
 mod client;
+mod console;
 mod create;
 mod delete;
 mod describe;
@@ -13,6 +14,7 @@ mod documents;
 mod get;
 mod image;
 mod kinds;
+mod link;
 mod logs;
 mod messages;
 mod new;
@@ -23,6 +25,7 @@ mod provision;
 mod run;
 mod table;
 mod version;
+mod virtual_device;
 mod wait;
 
 use std::process::ExitCode;
@@ -67,6 +70,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reboot(target) => operate::reboot(&scope, &target).await,
         Command::Ping(target) => operate::ping(&scope, &target).await,
         Command::Counters(target) => operate::counters(&scope, &target).await,
+        Command::Connect(connect) => virtual_device::connect(&scope, &connect).await,
+        Command::Disconnect(follow) => virtual_device::disconnect(&scope, &follow).await,
+        Command::Power(power) => virtual_device::power(&scope, &power).await,
+        Command::Reset(follow) => virtual_device::reset(&scope, &follow).await,
+        Command::Console(console) => console::run(&scope, &console).await,
+        Command::Link(link) => link::run(&link).await,
         Command::New(new) => new::run(&new),
         Command::Build(build) => build::run(&build),
         Command::Run(run) => run::run(&run).await,

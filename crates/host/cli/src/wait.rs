@@ -23,6 +23,8 @@ pub enum State {
     Deleted,
     /// The object exists.
     Created,
+    /// The status speaks of this generation of the spec, or a later one.
+    Observed(i64),
     /// A template gives this text, or any text.
     JsonPath(String, Option<String>),
 }
@@ -56,6 +58,9 @@ impl State {
         Ok(match self {
             Self::Deleted => false,
             Self::Created => true,
+            Self::Observed(generation) => {
+                object["status"]["observedGeneration"].as_i64() >= Some(*generation)
+            }
             Self::JsonPath(template, wanted) => {
                 let text = output::json_path(template, object)?;
                 wanted.as_ref().map_or(!text.is_empty(), |wanted| *wanted == text)
@@ -137,12 +142,13 @@ pub async fn until(connection: &Connection, kind: Kind, name: &str, state: &Stat
     }
 }
 
-/// Reads `90s`, `2m`, `1h30m`, or plain seconds.
+/// Reads `90s`, `2m`, `1h30m`, `50ms`, or plain seconds.
 pub fn parse_duration(text: &str) -> Result<Duration> {
     let mut total = Duration::ZERO;
     let mut digits = String::new();
     let mut units = 0;
-    for character in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
         if character.is_ascii_digit() {
             digits.push(character);
             continue;
@@ -152,15 +158,16 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
         units += 1;
         total += match character {
             's' => Duration::from_secs(count),
+            'm' if characters.next_if_eq(&'s').is_some() => Duration::from_millis(count),
             'm' => Duration::from_secs(count.saturating_mul(60)),
             'h' => Duration::from_secs(count.saturating_mul(3600)),
-            _ => bail!("invalid duration {text:?}: use s, m and h"),
+            _ => bail!("invalid duration {text:?}: use ms, s, m and h"),
         };
     }
     match (digits.is_empty(), units) {
         (true, 1..) => Ok(total),
         (false, 0) => Ok(Duration::from_secs(digits.parse()?)),
-        _ => bail!("invalid duration {text:?}: use s, m and h"),
+        _ => bail!("invalid duration {text:?}: use ms, s, m and h"),
     }
 }
 

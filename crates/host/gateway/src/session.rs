@@ -164,6 +164,9 @@ enum Phase {
 struct Live {
     silent_until: Instant,
     inventory_until: Option<Instant>,
+    /// The Ping that is not answered yet, and until when it has to be: a device that speaks may still
+    /// hear nothing.
+    unheard: Option<(u64, Instant)>,
     revision: u64,
     apps: Vec<DesiredEntry>,
     next_command: u64,
@@ -188,7 +191,9 @@ impl Session {
         match &self.phase {
             Phase::AwaitHello { deadline } | Phase::AwaitEnroll { deadline, .. } => Some(*deadline),
             Phase::Live(live) => {
-                Some(live.inventory_until.map_or(live.silent_until, |at| at.min(live.silent_until)))
+                let unheard = live.unheard.map(|(_, until)| until);
+                let others = [live.inventory_until, unheard].into_iter().flatten();
+                Some(others.fold(live.silent_until, Instant::min))
             }
             Phase::Deciding { .. } | Phase::Closed => None,
         }
@@ -264,6 +269,7 @@ impl Session {
                 let live = Live {
                     silent_until: now + self.waits.heartbeat,
                     inventory_until: Some(now + self.waits.inventory),
+                    unheard: None,
                     revision: 0,
                     apps: Vec::new(),
                     // Unique over all sessions, so that a device never mistakes a new command
@@ -295,6 +301,10 @@ impl Session {
                 let mut effects = vec![Effect::RecordHeartbeat(HeartbeatFacts::from(&heartbeat))];
                 if live.inventory_until.take().is_some() {
                     effects.push(Effect::InventoryComplete);
+                } else if live.unheard.is_none() {
+                    let (id, effect) = live.command(CommandKind::Ping);
+                    live.unheard = Some((id, now + self.waits.heartbeat));
+                    effects.push(effect);
                 }
                 effects
             }
@@ -308,15 +318,17 @@ impl Session {
             Input::Message(DeviceMessage::Message(message)) => {
                 vec![Effect::RecordMessage((&message).into())]
             }
-            Input::Message(DeviceMessage::CommandResult(result)) => resolve(&live, result),
+            Input::Message(DeviceMessage::CommandResult(result)) => {
+                live.unheard = live.unheard.filter(|(id, _)| *id != result.id);
+                resolve(&live, result)
+            }
             Input::Message(DeviceMessage::InstallRequest(request)) => content(&live, request),
             Input::Desired(apps) => live.desire(apps),
-            Input::Command(kind) => {
-                let id = live.next_command;
-                live.next_command += 1;
-                vec![Effect::SendCommand { id, kind }]
-            }
-            Input::Tick if live.silent_until <= now => {
+            Input::Command(kind) => vec![live.command(kind).1],
+            Input::Tick
+                if live.silent_until <= now
+                    || live.unheard.is_some_and(|(_, until)| until <= now) =>
+            {
                 return (
                     Phase::Closed,
                     vec![Effect::Close(CloseReason::HeartbeatTimeout)],
@@ -338,6 +350,12 @@ impl Session {
 }
 
 impl Live {
+    fn command(&mut self, kind: CommandKind) -> (u64, Effect) {
+        let id = self.next_command;
+        self.next_command += 1;
+        (id, Effect::SendCommand { id, kind })
+    }
+
     /// The first set is always sent, even when it is empty: the device then knows that it is.
     fn desire(&mut self, apps: Vec<DesiredEntry>) -> Vec<Effect> {
         if self.revision > 0 && self.apps == apps {

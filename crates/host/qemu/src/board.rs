@@ -5,7 +5,6 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use crate::command::{CABLE_SOCKET, FLASH_SOCKET, QMP_SOCKET, UPLINK_SOCKET};
 use crate::console::Console;
 use crate::flash::{FlashError, FlashFile, FlashServer};
 use crate::impairment::Impairment;
+use crate::leftover::Claim;
 use crate::process::Exit;
 use crate::uplink::{LineEnd, Uplink, UplinkConfig};
 use crate::{leftover, socket};
@@ -176,7 +176,7 @@ pub struct Board {
     temperatures: watch::Sender<Vec<i32>>,
     directory: PathBuf,
     task: AbortOnDropHandle<()>,
-    _lock: File,
+    _lock: Claim,
 }
 
 impl Board {
@@ -365,7 +365,7 @@ fn environment(what: &'static str) -> impl FnOnce(io::Error) -> BoardError {
     move |source| BoardError::Environment { what, source }
 }
 
-fn claim(directory: &Path) -> Result<File, BoardError> {
+fn claim(directory: &Path) -> Result<Claim, BoardError> {
     let lock = leftover::claim(directory).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => BoardError::InUse { directory: directory.into() },
         _ => BoardError::Environment { what: "claim the directory", source: error },

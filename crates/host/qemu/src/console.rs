@@ -17,14 +17,15 @@ mod tests;
 /// A console that is written to; clones are the same console.
 #[derive(Clone, Debug)]
 pub struct Console {
-    path: Arc<Path>,
+    /// None where nothing is kept.
+    path: Option<Arc<Path>>,
     lines: broadcast::Sender<Arc<str>>,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
-    file: File,
+    file: Option<File>,
     file_bytes: u64,
     line: Vec<u8>,
     recent: VecDeque<Arc<str>>,
@@ -40,18 +41,28 @@ impl Console {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = open(path)?;
         let file_bytes = file.metadata()?.len();
-        let state =
-            State { file, file_bytes, line: Vec::new(), recent: VecDeque::new(), line_count: 0 };
-        Ok(Self {
-            path: path.into(),
-            lines: broadcast::Sender::new(CONSOLE_LINES_MAX),
-            state: Arc::new(Mutex::new(state)),
-        })
+        Ok(Self::new(Some(path.into()), Some(file), file_bytes))
     }
 
-    /// Where the log is. The one before it has `.1` behind its name.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// A console that keeps no log, for whoever follows it.
+    #[must_use]
+    pub fn unkept() -> Self {
+        Self::new(None, None, 0)
+    }
+
+    fn new(path: Option<Arc<Path>>, file: Option<File>, file_bytes: u64) -> Self {
+        let state =
+            State { file, file_bytes, line: Vec::new(), recent: VecDeque::new(), line_count: 0 };
+        Self {
+            path,
+            lines: broadcast::Sender::new(CONSOLE_LINES_MAX),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Where the log is, if there is one. The one before it has `.1` behind its name.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The lines from now on. A reader that is too slow is told how many it has missed.
@@ -88,7 +99,7 @@ impl Console {
         let mut state = self.state();
         if let Err(error) = self.log(&mut state, bytes) {
             // The board runs on without its log; a full disk must not stop it.
-            tracing::warn!(%error, path = %self.path.display(), "console log");
+            tracing::warn!(%error, path = ?self.path, "console log");
         }
         for byte in bytes {
             match byte {
@@ -121,12 +132,15 @@ impl Console {
     }
 
     fn log(&self, state: &mut State, bytes: &[u8]) -> io::Result<()> {
+        let (Some(path), Some(mut file)) = (&self.path, state.file.as_ref()) else {
+            return Ok(());
+        };
         if state.file_bytes + bytes.len() as u64 > CONSOLE_LOG_BYTES_MAX {
-            fs::rename(&self.path, rotated(&self.path))?;
-            state.file = open(&self.path)?;
+            fs::rename(path, rotated(path))?;
+            file = state.file.insert(open(path)?);
             state.file_bytes = 0;
         }
-        state.file.write_all(bytes)?;
+        file.write_all(bytes)?;
         state.file_bytes += bytes.len() as u64;
         Ok(())
     }

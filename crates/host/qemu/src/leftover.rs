@@ -25,8 +25,19 @@ struct Identity {
     start_ticks: u64,
 }
 
-/// Makes `directory`, for this user only, and holds it against other managers while it is open.
-pub(crate) fn claim(directory: &Path) -> io::Result<File> {
+/// Holds a directory against other managers.
+#[derive(Debug)]
+pub(crate) struct Claim(File);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Closing would not do: a process that is just being started has the file open as well.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Makes `directory`, for this user only, and holds it against other managers.
+pub(crate) fn claim(directory: &Path) -> io::Result<Claim> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let lock = OpenOptions::new()
         .write(true)
@@ -35,7 +46,7 @@ pub(crate) fn claim(directory: &Path) -> io::Result<File> {
         .mode(0o600)
         .open(directory.join(LOCK_FILE))?;
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-    Ok(lock)
+    Ok(Claim(lock))
 }
 
 /// Remembers that `pid`, a child of ours, belongs to `directory`.

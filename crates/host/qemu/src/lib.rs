@@ -5,13 +5,17 @@ mod cable;
 mod capture;
 mod command;
 mod console;
+mod desk;
 mod entropy;
 mod flash;
 mod impairment;
 mod leftover;
 pub mod limits;
+mod line;
 mod process;
 mod provision;
+#[cfg(test)]
+mod pty;
 mod qmp;
 #[cfg(test)]
 mod scratch;
@@ -27,6 +31,7 @@ pub use cable::{
     Cable, CableConfig, CableCounters, PREFIX_BITS, RELAY_ADDRESS, RELAY_PORT, STATION_ADDRESS,
 };
 pub use console::Console;
+pub use desk::{DeskLine, DeskService};
 pub use flash::{FlashCounters, FlashError, FlashFile, FlashServer};
 pub use impairment::{CERTAIN_PPM, Impairment, Partition};
 pub use process::Exit;

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use crate::limits::SOCKET_PATH_BYTES_MAX;
@@ -19,6 +19,11 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
     let listener = with_short(path, |short| UnixListener::bind(short))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+/// Connects to `path`.
+pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
+    with_short(path, |short| UnixStream::connect(short))
 }
 
 /// Calls `action` with a name of `path` that fits the 108 bytes of a socket address.

@@ -2,7 +2,6 @@
 //! log.
 
 mod bridge;
-pub(crate) mod line;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +18,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::capture::{Capture, Medium};
 use crate::console::Console;
 use crate::impairment::Impairment;
+use crate::line::{SerialDevice, Source};
 use crate::{socket, upstream};
 
 use self::bridge::{Bridge, Changes};
-use self::line::{SerialDevice, Source};
 
 /// What a serial line is laid over.
 #[derive(Clone, Debug)]

@@ -196,7 +196,7 @@ fn a_known_device_is_welcomed_and_told_what_to_hold() {
          2 desired -> 
          3 report 1 -> report 1
          4 heartbeat -> heartbeat; inventory
-         5 heartbeat -> heartbeat
+         5 heartbeat -> heartbeat; command 30064771073
          6 desired 1:1 2:1 -> desired 2 [1:1 2:1]
          7 desired 1:1 2:1 -> 
          8 request 1:1 - -> content None
@@ -353,6 +353,25 @@ fn commands_are_numbered_across_sessions_and_only_known_ones_are_resolved() {
          4 result {} -> ",
         first + 1,
         first + 2,
+    );
+    println!("\ncases: {}\n", check_live(Box::leak(script.into_boxed_str())));
+}
+
+#[test]
+fn a_device_that_speaks_but_hears_nothing_loses_its_session() {
+    let first = (7_u64 << 32) | 1;
+    let script = format!(
+        "40 heartbeat -> heartbeat; inventory
+         100 heartbeat -> heartbeat; command {first}
+         150 heartbeat -> heartbeat
+         160 result {first} -> resolve {first}
+         200 heartbeat -> heartbeat; command {second}
+         250 result {first} -> resolve {first}
+         300 heartbeat -> heartbeat
+         490 heartbeat -> heartbeat
+         499 tick -> 
+         500 tick -> close HeartbeatTimeout",
+        second = first + 1,
     );
     println!("\ncases: {}\n", check_live(Box::leak(script.into_boxed_str())));
 }

@@ -66,6 +66,13 @@ pub struct FlashFile {
     flash_bytes: u32,
 }
 
+impl Drop for FlashFile {
+    fn drop(&mut self) {
+        // Closing would not do: a process that is just being started has the file open as well.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl FlashFile {
     /// Makes a new, erased flash that only this user may read.
     ///

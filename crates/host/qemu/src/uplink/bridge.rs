@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use wasmbed_link::uplink::{CloseReason, Host, HostEvent};
 
 use super::Counters;
-use super::line::{Line, Source};
 use crate::capture::Capture;
 use crate::console::Console;
 use crate::impairment::{Harm, Impairment, Lane, Unit, Way};
 use crate::limits::{LINE_PIECE_BYTES_MAX, UPLINK_READ_BYTES};
+use crate::line::{Line, Source};
 use crate::upstream::Upstream;
 
 /// What the bridge is told while it runs.

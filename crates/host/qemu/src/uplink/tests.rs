@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, UnixStream};
 use wasmbed_link::uplink::{CloseReason, Device, Event, START_ZEROS, console};
 
 use super::*;
+use crate::pty::Pty;
 use crate::scratch::Scratch;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -312,4 +313,40 @@ async fn a_bad_line_ends_sessions_and_never_carries_a_wrong_byte() {
         assert!(!gateway.is_finished());
     }
     println!("\ncases: 3\n");
+}
+
+#[tokio::test]
+async fn a_board_on_a_serial_device_has_sessions_over_every_unplugging() {
+    let scratch = Scratch::new();
+    let device = scratch.path().join("tty");
+    let path = device.clone();
+    let bench = lay_with(|config| config.end = LineEnd::Device { path, baud: 115_200 }).await;
+    let gateway = bench.gateway;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = gateway.accept().await {
+            tokio::spawn(async move {
+                let (mut read, mut write) = stream.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+            });
+        }
+    });
+    let data: Vec<u8> = (0..5_000_u32).map(|index| (index * 7 + index / 250) as u8).collect();
+    for life in 0..3 {
+        let (pty, board) = Pty::plug(&device);
+        bench.uplink.connected(life + 1).await;
+        // The same board: it is reset, and then it is not.
+        let mut station = Station::on(board, life * 1000);
+        for _ in 0..2 {
+            station.start().await;
+            // What the bridge says to begin with may come first.
+            while station.event().await != Ok(()) {
+                station.start().await;
+            }
+            station.echo(&data).await;
+        }
+        let half: Vec<u8> = station.device.session(&data).unwrap().bytes().collect();
+        station.send(&half[..half.len() / 2]).await;
+        drop((pty, station));
+    }
+    println!("\ncases: 6\n");
 }

@@ -44,6 +44,26 @@ impl Line {
         if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
     }
 
+    /// Writes all of it, as fast as the line takes it.
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.writable().await;
+            match self.try_write(bytes) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn writable(&self) {
+        match self {
+            Self::Socket(stream) => drop(stream.writable().await),
+            Self::Device(device) => drop(device.writable().await),
+        }
+    }
+
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Socket(stream) => stream.try_write(bytes),
@@ -122,7 +142,7 @@ impl SerialDevice {
     deprecated,
     reason = "sound for a file, which owns its descriptor; the other is unsafe code"
 )]
-fn register(file: File) -> io::Result<AsyncFd<File>> {
+pub(crate) fn register(file: File) -> io::Result<AsyncFd<File>> {
     AsyncFd::with_interest(file, Interest::READABLE | Interest::WRITABLE)
 }
 
