@@ -165,7 +165,8 @@ fn e2e_group(board: &str) -> Result<Counts> {
     let environment =
         [("WASMBED_TEST_BOARD", board.into()), ("WASMBED_BIN_KEYLOG", recorded.into_os_string())];
     let mut counts = cargo_test(&["--package", "wasmbed-tests", "--lib"], &environment)?;
-    for test in ["e2e", "guests", "hardware", "storage", "faults", "roles", "wire"] {
+    for test in ["e2e", "guests", "hardware", "storage", "faults", "cable", "link", "roles", "wire"]
+    {
         let start = Instant::now();
         let part = cargo_test(&["--package", "wasmbed-tests", "--test", test], &environment)?;
         println!("  {test:<10}{part}  {:.1} s", start.elapsed().as_secs_f32());

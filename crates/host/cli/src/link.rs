@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::broadcast::error::RecvError;
 use wasmbed_qemu::{
     Console, DeskLine, DeskService, FlashError, FlashFile, Impairment, LineEnd, Uplink,
@@ -63,10 +63,7 @@ fn start_flash(link: &Link) -> Result<Option<DeskLine>> {
     else {
         return Ok(None);
     };
-    let Some(board) = wasmbed_catalog::board(name) else {
-        let names: Vec<&str> = wasmbed_catalog::BOARDS.iter().map(|board| board.name).collect();
-        bail!("no board {name:?}; there are: {}", names.join(", "));
-    };
+    let board = wasmbed_catalog::board(name).map_err(|error| anyhow!("{error}"))?;
     let file = match FlashFile::open(path, board.storage.bytes) {
         Err(FlashError::File(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             FlashFile::create(path, board.storage.bytes)
