@@ -74,17 +74,21 @@ pub fn line(parts: &[Part<'_>], emit: &mut impl FnMut(&[u8])) {
     emit(b"\r\n");
 }
 
-/// Shows a line. What does not fit the queue within a few milliseconds is dropped: a console that
-/// nobody reads must not stop a device.
+/// Shows a line. What still does not fit the queue after some milliseconds is dropped: a console that
+/// nobody reads must not stop a device. Time alone drops nothing, because an emulator's clock also
+/// runs while the emulator does not.
 #[cfg(board_uplink = "ethernet")]
 pub fn say(parts: &[Part<'_>]) {
     const PATIENCE_US: u64 = 20_000;
     let end = CLOCK.now_us() + PATIENCE_US;
     line(parts, &mut |bytes| {
         let mut rest = bytes;
-        while !rest.is_empty() && CLOCK.now_us() < end {
+        while !rest.is_empty() {
             let taken = ports::CONSOLE.write(rest);
             rest = &rest[taken..];
+            if taken == 0 && CLOCK.now_us() >= end {
+                break;
+            }
         }
     });
 }
