@@ -2,6 +2,7 @@
 
 pub mod authentication;
 pub mod capture;
+pub mod chance;
 pub mod cli;
 pub mod console;
 pub mod control_plane;

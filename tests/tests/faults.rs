@@ -3,46 +3,28 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
+use wasmbed_catalog::Board;
+use wasmbed_tests::chance::{self, Chance};
 use wasmbed_tests::cli::Cli;
+use wasmbed_tests::filling;
+use wasmbed_tests::fleet::{self, Member};
 use wasmbed_tests::modules;
-use wasmbed_tests::platform::{Platform, is_prepared, path};
+use wasmbed_tests::platform::{Platform, board_with, guest, path, prepared};
+use wasmbed_tests::roles::{Role, Roles};
 
-/// Bytes of data in a module that takes a while to arrive: it fits a slot, and is over a hundred chunks.
-const LARGE_DATA_BYTES: usize = 50_000;
+/// Boards that are cut off while they install: each of them so many times.
+const ROUNDS: usize = 4;
 
-/// Whether the binaries are there; `cargo test` by itself has none of them.
-fn prepared() -> bool {
-    let prepared = is_prepared();
-    if !prepared {
-        println!("\nskipped: run by `cargo xtask test e2e`");
-    }
-    prepared
+/// The first board of this run whose arena holds an image that takes a while to arrive.
+fn roomy_board() -> Option<&'static Board> {
+    board_with("room for an image of many chunks", |board| board.guests.arena_bytes >= 65_536)
 }
 
 /// A guest that says `word`, waits for ever, and carries a lot of data.
-fn large(word: &str) -> Vec<u8> {
-    // Data that nothing could shorten on its way.
-    let mut state =
-        word.bytes().fold(1_u32, |state, byte| state << 4 ^ state >> 28 ^ u32::from(byte));
-    let data: String = (0..LARGE_DATA_BYTES)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            format!("\\{:02x}", state >> 24)
-        })
-        .collect();
-    modules::binary(&format!(
-        r#"(module
-          (import "wasmbed" "log" (func $log (param i32 i32)))
-          (import "wasmbed" "timer_wait_ms" (func $wait (param i32)))
-          (memory (export "memory") 1)
-          (data (i32.const 0) "{word}")
-          (data (i32.const 256) "{data}")
-          (func (export "_start")
-            (call $log (i32.const 0) (i32.const {length}))
-            (loop $again (call $wait (i32.const 1000)) (br $again))))"#,
-        length = word.len()
-    ))
+fn large(cli: &Cli, board: &Board, word: &str) -> Vec<u8> {
+    filling::part(cli, board, word, 2).module
 }
 
 /// Path of the only board's console log.
@@ -71,13 +53,14 @@ fn a_board_that_is_reset_while_it_installs_ends_with_the_whole_image() {
     if !prepared() {
         return;
     }
+    let Some(board) = roomy_board() else { return };
     let platform = Platform::start("faults-reset");
-    let device = platform.boot("board");
+    let device = platform.boot_board("board", board.name);
     let what = format!("device/{device}");
     let boots = || platform.get(&what)["status"]["bootCount"].as_i64().unwrap_or_default();
     let mut cases = 0;
     for (round, fault) in ["reboot", "kill"].iter().enumerate() {
-        let module = large(&format!("large {round}"));
+        let module = large(&platform, board, &format!("large {round}"));
         let before = boots();
         platform.apply(&modules::application("app", &module, &modules::digest(&module), "board"));
         platform.wait(&what, "jsonpath={.status.applications[0].state}=Installing");
@@ -85,7 +68,7 @@ fn a_board_that_is_reset_while_it_installs_ends_with_the_whole_image() {
             "reboot" => {
                 platform.wasmbed(&["reboot", &device]);
             }
-            _ => kill_emulator(&platform),
+            _ => platform.kill_emulator("virtualdevice/board"),
         }
         platform.wait(&what, &format!("jsonpath={{.status.bootCount}}={}", before + 1));
         platform.wait("application/app", "condition=Ready");
@@ -100,25 +83,17 @@ fn a_board_that_is_reset_while_it_installs_ends_with_the_whole_image() {
     println!("\ncases: {cases}");
 }
 
-/// Ends the board's emulator as the kernel would.
-fn kill_emulator(cli: &Cli) {
-    let pid = cli.get("virtualdevice/board")["status"]["pid"].as_i64().unwrap_or_default();
-    let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
-    assert!(killed.is_ok_and(|status| status.success()), "no emulator to kill");
-}
-
 #[test]
 fn a_cable_that_is_out_while_a_board_installs_or_is_updated_delays_and_no_more() {
     if !prepared() {
         return;
     }
+    let Some(board) = roomy_board() else { return };
     let platform = Platform::start("faults-cable");
-    let device = platform.boot("board");
+    let device = platform.boot_board("board", board.name);
     let what = format!("device/{device}");
-    let plug = |state: &str| {
-        platform.patch_spec("virtualdevice/board", |spec| spec["cable"] = state.into());
-    };
-    let module = large("first");
+    let plug = |state: &str| platform.plug("virtualdevice/board", state);
+    let module = large(&platform, board, "first");
     platform.apply(&modules::application("app", &module, &modules::digest(&module), "board"));
     platform.wait(&what, "jsonpath={.status.applications[0].state}=Installing");
     plug("Out");
@@ -130,7 +105,7 @@ fn a_cable_that_is_out_while_a_board_installs_or_is_updated_delays_and_no_more()
 
     plug("Out");
     platform.wait(&what, "condition=Connected=False");
-    let module = large("second");
+    let module = large(&platform, board, "second");
     platform.apply(&modules::application("app", &module, &modules::digest(&module), "board"));
     platform.wait("application/app", "condition=Prepared");
     let held = platform.get(&what)["status"]["applications"][0]["imageDigest"].clone();
@@ -145,6 +120,95 @@ fn a_cable_that_is_out_while_a_board_installs_or_is_updated_delays_and_no_more()
     println!("\ncases: 9");
 }
 
+/// Applies a module to one board, under the board's name.
+#[track_caller]
+fn apply(cli: &Cli, member: &Member, word: &str) {
+    let module = filling::part(cli, member.board, word, 3).module;
+    let digest = modules::digest(&module);
+    cli.apply(&modules::application(member.name(), &module, &digest, member.name()));
+}
+
+/// Checks that a board runs what was applied last, the whole of it, and nothing else.
+#[track_caller]
+fn converges(cli: &Cli, member: &Member, word: &str) {
+    cli.wait(&member.application(), "condition=Ready");
+    cli.wait(&member.object(), "jsonpath={.status.applications[*].state}=Running");
+    cli.log_line(&member.device, |line| line.ends_with(&format!(" {word}")));
+    let held = cli.get(&member.object())["status"]["applications"][0].clone();
+    assert_eq!(held["imageDigest"], image_of(cli, member.name()), "{held}");
+}
+
+/// How long the slowest board takes from the object to the guest's first line.
+fn undisturbed(cli: &Cli, members: &[Member]) -> Duration {
+    let start = Instant::now();
+    fleet::each(members, |member| {
+        apply(cli, member, "undisturbed");
+        converges(cli, member, "undisturbed");
+    });
+    start.elapsed()
+}
+
+#[test]
+fn a_board_without_power_at_any_moment_of_an_installation_ends_with_the_whole_image() {
+    if !prepared() {
+        return;
+    }
+    let seed = chance::seed();
+    let platform = Platform::start("faults-power");
+    let members = fleet::boot(&platform);
+    let span = undisturbed(&platform, &members);
+    fleet::each(&members, |member| {
+        let mut chance = Chance::new(seed, member.name());
+        for round in 0..ROUNDS {
+            let boots = platform.number(&member.object(), "/status/bootCount");
+            let word = format!("round {round}");
+            apply(&platform, member, &word);
+            // The moment is drawn, so there is nothing to wait for.
+            let moment = chance.within(span);
+            std::thread::sleep(moment);
+            platform.kill_emulator(&member.emulated());
+            println!("{}: off after {moment:?} of {span:?}", member.name());
+            let again = format!("jsonpath={{.status.bootCount}}={}", boots + 1);
+            platform.wait(&member.object(), &again);
+            converges(&platform, member, &word);
+        }
+    });
+    let count = platform.wasmbed(&["get", "devices", "-o", "name"]).lines().count();
+    assert_eq!(count, members.len(), "the keys survived: no further device enrolled");
+    println!("\ncases: {}", members.len() * ROUNDS * 4 + 1);
+}
+
+#[test]
+fn a_gateway_killed_at_any_moment_of_an_installation_delays_and_no_more() {
+    if !prepared() {
+        return;
+    }
+    let seed = chance::seed();
+    let mut roles = Roles::start("faults-gateway");
+    let members = fleet::boot(roles.cli());
+    let span = undisturbed(roles.cli(), &members);
+    let mut chance = Chance::new(seed, "gateway");
+    for round in 0..ROUNDS {
+        let word = format!("round {round}");
+        let cli = roles.cli();
+        fleet::each(&members, |member| apply(cli, member, &word));
+        // The moment is drawn, so there is nothing to wait for.
+        let moment = chance.within(span);
+        std::thread::sleep(moment);
+        roles.kill(Role::Gateway);
+        println!("gateway: killed after {moment:?} of {span:?}");
+        roles.restart(Role::Gateway);
+        let cli = roles.cli();
+        fleet::each(&members, |member| {
+            cli.wait(&member.object(), "condition=Connected");
+            converges(cli, member, &word);
+            let boots = cli.number(&member.object(), "/status/bootCount");
+            assert_eq!(boots, 1, "the board noticed no more than a lost session");
+        });
+    }
+    println!("\ncases: {}", members.len() * ROUNDS * 5);
+}
+
 #[test]
 fn a_disabled_device_loses_its_session_at_once_and_an_enabled_one_comes_back() {
     if !prepared() {
@@ -156,7 +220,7 @@ fn a_disabled_device_loses_its_session_at_once_and_an_enabled_one_comes_back() {
     let enable =
         |enabled: bool| platform.patch_spec(&what, |spec| spec["enabled"] = enabled.into());
     for _ in 0..2 {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         enable(false);
         platform.wait(&what, "condition=Connected=False");
         let elapsed = start.elapsed();
@@ -212,7 +276,7 @@ fn a_damaged_folder_is_refused_with_the_file_that_is_wrong() {
         return;
     }
     let platform = Platform::start("faults-damaged");
-    let module = large("kept");
+    let module = guest("hello");
     platform.apply(&modules::application("app", &module, &modules::digest(&module), "board"));
     let mut platform = platform;
     let damage = |folder: &Path, name: &str, keep: &dyn Fn(&[u8]) -> Vec<u8>, words: &[&str]| {

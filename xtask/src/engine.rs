@@ -32,10 +32,13 @@ pub fn environment() -> Vec<(&'static str, OsString)> {
         ("WASMBED_ENGINE_RUNNER", paths::target().join("runner").into_os_string()),
         ("WASMBED_BENCH_PROGRAMS", paths::cache().join("bench/wasm").into_os_string()),
     ];
-    if let Some(seed) = SEED.get() {
-        variables.push(("WASMBED_SEED", seed.to_string().into()));
-    }
+    variables.extend(seed_variable());
     variables
+}
+
+/// The seed for tests that draw, if one was asked for.
+pub fn seed_variable() -> Option<(&'static str, OsString)> {
+    SEED.get().map(|seed| ("WASMBED_SEED", seed.to_string().into()))
 }
 
 /// The seed of this process's tests.
