@@ -6,6 +6,7 @@ mod demo;
 mod engine;
 mod paths;
 mod process;
+mod provenance;
 mod setup;
 mod size;
 mod soak;
@@ -56,7 +57,8 @@ enum Command {
         /// Board that the groups with emulated boards run on; all at once by default.
         #[arg(long, default_value = "all")]
         board: String,
-        /// Seed of the generated modules of `differential`; a fresh one if not given.
+        /// Seed of the generated modules of `differential`, and of the moments at which faults happen
+        /// in `e2e`; a fresh one if not given.
         #[arg(long)]
         seed: Option<u64>,
     },

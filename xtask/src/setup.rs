@@ -9,7 +9,10 @@ mod targets;
 use anyhow::Result;
 
 pub use compilers::{Compilers, clang, compilers};
-pub use kubernetes::{obstacle as kubernetes_obstacle, programs as kubernetes_programs};
+pub use kubernetes::{
+    Programs as KubernetesPrograms, obstacle as kubernetes_obstacle,
+    programs as kubernetes_programs,
+};
 pub use targets::{cargo, ensure_target};
 
 /// What to set up beyond the ordinary.

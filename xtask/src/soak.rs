@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
-use crate::{engine, paths, process, setup};
+use crate::{engine, paths, process, provenance, setup};
 
 /// What can be run for long.
 #[derive(Subcommand)]
@@ -81,21 +81,11 @@ pub fn run(what: &What) -> Result<()> {
 
 /// Writes down the last result, with the commit it ran on.
 fn write(summary: &[String], seed: u64, seconds: u64) -> Result<PathBuf> {
-    let git = |arguments: &[&str]| {
-        let mut git = Command::new("git");
-        git.current_dir(paths::root()).args(arguments);
-        process::capture(&mut git).map(|text| text.trim().to_owned())
-    };
-    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let is_changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-    let mut date = Command::new("date");
-    let date = process::capture(date.args(["--utc", "+%Y-%m-%d"]))?;
     let mut text = String::from(
         "# The last long run\n\n\
          Written by `cargo xtask soak differential`; what it does is in CONTRIBUTING.md, \"Tests\".\n\n",
     );
-    let changes = if is_changed { ", with changes that were not committed" } else { "" };
-    writeln!(text, "- Date {}, commit {commit}{changes}, seed {seed}.", date.trim())?;
+    writeln!(text, "- {}, seed {seed}.", provenance::words()?)?;
     writeln!(text, "- The last portion took {seconds} s.")?;
     for fact in summary {
         writeln!(text, "- {fact}")?;

@@ -1,6 +1,7 @@
 //! Runs the test groups, cheap ones first, and counts cases.
 
 mod control_plane;
+mod promises;
 mod report;
 
 use std::io::{BufRead, BufReader};
@@ -20,7 +21,7 @@ struct Group {
     run: fn(&str) -> Result<Counts>,
 }
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     Group { name: "tidy", about: "rules of the house, formatting, lints", run: tidy_group },
     Group { name: "tls", about: "curve and TLS client, hostile servers, interop", run: tls_group },
     Group { name: "unit", about: "every other crate by itself", run: unit_group },
@@ -40,6 +41,11 @@ const GROUPS: [Group; 8] = [
         run: firmware_group,
     },
     Group { name: "e2e", about: "whole system with emulated boards", run: e2e_group },
+    Group {
+        name: "promises",
+        about: "the five promises on each board with both API servers, and what the documentation says",
+        run: promises::run,
+    },
     Group { name: "kubernetes", about: "the same on a real kube-apiserver", run: kubernetes_group },
 ];
 
@@ -162,8 +168,11 @@ fn firmware_group(_: &str) -> Result<Counts> {
 fn e2e_group(board: &str) -> Result<Counts> {
     prepare_whole_system()?;
     let recorded = boards::build_host_with_key_log()?;
-    let environment =
-        [("WASMBED_TEST_BOARD", board.into()), ("WASMBED_BIN_KEYLOG", recorded.into_os_string())];
+    let mut environment = vec![
+        ("WASMBED_TEST_BOARD", board.into()),
+        ("WASMBED_BIN_KEYLOG", recorded.into_os_string()),
+    ];
+    environment.extend(engine::seed_variable());
     let mut counts = cargo_test(&["--package", "wasmbed-tests", "--lib"], &environment)?;
     for test in ["e2e", "guests", "hardware", "storage", "faults", "cable", "link", "roles", "wire"]
     {
@@ -176,18 +185,8 @@ fn e2e_group(board: &str) -> Result<Counts> {
 }
 
 fn kubernetes_group(board: &str) -> Result<Counts> {
-    let programs = match setup::kubernetes_programs()? {
-        Some(programs) => programs,
-        None => match setup::kubernetes_obstacle() {
-            Some(obstacle) => {
-                println!("kubernetes  skipped: {obstacle}");
-                return Ok(Counts { skipped: 1, ..Counts::default() });
-            }
-            None => {
-                setup::run(&setup::Options { kubernetes: true, ..Default::default() })?;
-                setup::kubernetes_programs()?.context("the control plane was not built")?
-            }
-        },
+    let Some(programs) = kubernetes_programs()? else {
+        return Ok(Counts { skipped: 1, ..Counts::default() });
     };
     prepare_whole_system()?;
     let mut counts = cargo_test(
@@ -206,6 +205,20 @@ fn kubernetes_group(board: &str) -> Result<Counts> {
         counts += cargo_test(&arguments, &[("WASMBED_TEST_KUBECONFIG", kubeconfig.clone())])?;
     }
     Ok(counts)
+}
+
+/// The programs of a real control plane, built if need be; where they cannot be, that is told.
+fn kubernetes_programs() -> Result<Option<setup::KubernetesPrograms>> {
+    if let Some(programs) = setup::kubernetes_programs()? {
+        return Ok(Some(programs));
+    }
+    if let Some(obstacle) = setup::kubernetes_obstacle() {
+        println!("skipped: no kube-apiserver: {obstacle}");
+        return Ok(None);
+    }
+    setup::run(&setup::Options { kubernetes: true, ..Default::default() })?;
+    let built = setup::kubernetes_programs()?;
+    Ok(Some(built.context("the control plane was not built")?))
 }
 
 /// Everything the whole-system tests start: host binary, firmware, guests.
