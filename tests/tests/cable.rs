@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use wasmbed_tests::cli::Cli;
 use wasmbed_tests::modules;
-use wasmbed_tests::platform::{Platform, board, is_prepared};
+use wasmbed_tests::platform::{Platform, boards, prepared};
 
 /// A board with Ethernet, and one with a serial line.
 const BOARDS: [&str; 2] = ["mps2-an385", "stm32vldiscovery"];
@@ -16,22 +16,14 @@ const BOARDS: [&str; 2] = ["mps2-an385", "stm32vldiscovery"];
 /// a Ping goes out, the gateway's timeout of 30 seconds, and the commands of a busy machine.
 const NOTICED_SECONDS_MAX: u64 = 50;
 
-/// Whether the binaries are there; `cargo test` by itself has none of them.
-fn prepared() -> bool {
-    let prepared = is_prepared();
-    if !prepared {
-        println!("\nskipped: run by `cargo xtask test e2e`");
+/// Whether this run is to try the boards that these tests choose themselves.
+fn prepared_for_both() -> bool {
+    let both = |name: &str| boards().iter().any(|board| board.name == name);
+    let is_meant = BOARDS.into_iter().all(both);
+    if !is_meant {
+        println!("\nskipped: this run is not about {}", BOARDS.join(" and "));
     }
-    prepared
-}
-
-/// The same for tests that choose their boards themselves: they run with one board of the suite.
-fn prepared_once() -> bool {
-    let is_chosen = board() == BOARDS[0];
-    if !is_chosen {
-        println!("\nskipped: needs no other board than {}, with which it runs", BOARDS[0]);
-    }
-    is_chosen && prepared()
+    is_meant && prepared()
 }
 
 /// A guest that says `word` every second, with so much data besides that it takes a few chunks.
@@ -80,7 +72,7 @@ fn deploy(cli: &Cli, board: &str, device: &str, word: &str, data_bytes: usize) {
 
 #[test]
 fn applications_are_installed_whole_over_bad_lines() {
-    if !prepared_once() {
+    if !prepared_for_both() {
         return;
     }
     let platform = Platform::start("cable-bad");
@@ -121,7 +113,7 @@ fn seconds(since: Instant) -> f32 {
 
 #[test]
 fn a_partition_is_noticed_on_each_way_and_healed() {
-    if !prepared_once() {
+    if !prepared_for_both() {
         return;
     }
     let platform = Platform::start("cable-partition");
@@ -241,7 +233,7 @@ fn follow_console(cli: &Cli, word: &str, act: impl FnOnce()) -> String {
 
 #[test]
 fn a_serial_line_that_is_out_ends_the_session_and_one_that_is_in_begins_another() {
-    if !prepared_once() {
+    if !prepared_for_both() {
         return;
     }
     let platform = Platform::start("cable-out");
