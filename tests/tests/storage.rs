@@ -147,7 +147,12 @@ fn what_a_guest_was_told_is_kept_is_there_after_power_cuts_at_any_time() {
                 let now = numbers(line, "kept ")?[0];
                 (now >= target).then_some(now)
             });
-            platform.cut_power(&member.emulated());
+            // Switched off between two instructions; or killed, in the middle of a request too.
+            if cut % 2 == 0 {
+                platform.cut_power(&member.emulated());
+            } else {
+                platform.kill_emulator(&member.emulated());
+            }
             let found = console.wait("start after the cut", |line| {
                 if let Some(numbers) = numbers(line, "kept ") {
                     kept = numbers[0];
