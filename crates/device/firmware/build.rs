@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-check-cfg=cfg(board_buttons, values(\"fpgaio\"))");
     println!("cargo::rustc-check-cfg=cfg(board_i2c, values(\"versatile\"))");
     println!("cargo::rustc-check-cfg=cfg(board_guest_uart, values(\"serial\"))");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    // Without the way up in it, mistakes are easier to read.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..").canonicalize()?;
     let chosen = std::env::var("WASMBED_BOARD").unwrap_or_else(|_| BOARD_DEFAULT.into());
     let file = if chosen.ends_with(".dts") {
         PathBuf::from(&chosen)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wasmbed_devicetree::{Compiled, catalog_entries, compile};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..").canonicalize()?;
     let boards = root.join("boards");
     println!("cargo::rerun-if-changed={}", boards.display());
     let mut files: Vec<PathBuf> = std::fs::read_dir(&boards)?
