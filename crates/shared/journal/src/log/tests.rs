@@ -104,6 +104,34 @@ fn damage_that_no_power_cut_explains_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_record_that_is_there_again_whole_or_torn_at_any_byte_changes_nothing() {
+    let mut cases = 0;
+    for length in [0, 1, 40, limits::VALUE_BYTES_MAX] {
+        let value: Vec<u8> = (0..length).map(|index| (index * 7) as u8).collect();
+        let mut clean = flash();
+        let mut log = Journal::mount(&mut clean).unwrap();
+        log.store(&mut clean, Key::new(1), &[1; 40]).unwrap();
+        log.store(&mut clean, Key::new(2), &value).unwrap();
+        // Behind the segment's head and the first record.
+        let last = 12 + (10 + 40)..12 + (10 + 40) + (10 + length);
+        for torn in 0..=last.len() {
+            let mut flash = Flash::from_bytes(clean.bytes().to_vec());
+            let again = flash.bytes()[last.start..last.start + torn].to_vec();
+            flash.bytes_mut()[last.end..last.end + torn].copy_from_slice(&again);
+            let mut log = Journal::mount(&mut flash).unwrap();
+            check_value(&mut log, &mut flash, 1, Some(&[1; 40]));
+            check_value(&mut log, &mut flash, 2, Some(&value));
+            log.store(&mut flash, Key::new(1), b"newer").unwrap();
+            let mut cold = Journal::mount(&mut flash).unwrap();
+            check_value(&mut cold, &mut flash, 1, Some(b"newer"));
+            check_value(&mut cold, &mut flash, 2, Some(&value));
+            cases += 1;
+        }
+    }
+    println!("\ncases: {cases}\n");
+}
+
+#[test]
 fn one_bit_flipped_at_rest_never_panics_and_never_shows_a_foreign_value() {
     let mut clean = flash();
     let mut log = Journal::mount(&mut clean).unwrap();
