@@ -174,8 +174,9 @@ fn e2e_group(board: &str) -> Result<Counts> {
     ];
     environment.extend(engine::seed_variable());
     let mut counts = cargo_test(&["--package", "wasmbed-tests", "--lib"], &environment)?;
-    for test in ["e2e", "guests", "hardware", "storage", "faults", "cable", "link", "roles", "wire"]
-    {
+    for test in [
+        "e2e", "guests", "hardware", "names", "storage", "faults", "cable", "link", "roles", "wire",
+    ] {
         let start = Instant::now();
         let part = cargo_test(&["--package", "wasmbed-tests", "--test", test], &environment)?;
         println!("  {test:<10}{part}  {:.1} s", start.elapsed().as_secs_f32());
