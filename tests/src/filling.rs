@@ -20,7 +20,7 @@ pub struct Filling {
     pub arena_bytes: usize,
 }
 
-/// A guest that says `word` once, waits for ever, and takes a part in `parts` of the board's arena:
+/// A guest that says `word` every second, and takes a part in `parts` of the board's arena:
 /// half of it data that nothing could shorten, which is in the image and in memory, the rest memory.
 ///
 /// # Panics
@@ -71,8 +71,10 @@ fn text(word: &str, data_bytes: usize, memory_bytes: usize) -> String {
           (data (i32.const 0) "{word}")
           (data (i32.const {WORD_BYTES}) "{data}")
           (func (export "_start")
-            (call $log (i32.const 0) (i32.const {length}))
-            (loop $again (call $wait (i32.const 1000)) (br $again))))"#,
+            (loop $again
+              (call $log (i32.const 0) (i32.const {length}))
+              (call $wait (i32.const 1000))
+              (br $again))))"#,
         length = word.len()
     )
 }

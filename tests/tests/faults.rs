@@ -22,7 +22,7 @@ fn roomy_board() -> Option<&'static Board> {
     board_with("room for an image of many chunks", |board| board.guests.arena_bytes >= 65_536)
 }
 
-/// A guest that says `word`, waits for ever, and carries a lot of data.
+/// A guest that says `word` every second, and carries a lot of data.
 fn large(cli: &Cli, board: &Board, word: &str) -> Vec<u8> {
     filling::part(cli, board, word, 2).module
 }

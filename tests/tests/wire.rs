@@ -210,11 +210,18 @@ fn image(said: &[Said]) -> Vec<u8> {
 
 /// Which messages pass, and in which order.
 ///
-/// Heartbeats and log lines are bound to a clock, and how often the whole state is sent depends on
-/// when the application comes to be: for these, only what they may follow is fixed.
+/// Heartbeats, the gateway's question whether the device hears it, and log lines are bound to a clock,
+/// and how often the whole state is sent depends on when the application comes to be: for these, only
+/// what they may follow is fixed.
 fn order(cases: &mut Cases, lines: &[String], image_bytes: usize) {
     let is_fixed = |line: &str| {
-        let head = ["device Heartbeat", "device Log", "gateway DesiredState"];
+        let head = [
+            "device Heartbeat",
+            "gateway Ping",
+            "device CommandResult",
+            "device Log",
+            "gateway DesiredState",
+        ];
         !head.iter().any(|head| line.starts_with(head))
     };
     let mut expected: Vec<String> = [
