@@ -24,10 +24,6 @@ pub struct Tally {
     pub twice: u64,
     /// Modules that were refused, by reason.
     pub refused: BTreeMap<String, u64>,
-    /// Modules with which only wasmi did something else, with the seed.
-    pub disputed: Vec<(u64, String)>,
-    /// Of these, modules with which wasmtime did what we do.
-    pub settled: u64,
     /// What differed, with the seed.
     pub differences: Vec<(u64, String)>,
 }
@@ -43,8 +39,6 @@ impl Tally {
         for (reason, count) in other.refused {
             *self.refused.entry(reason).or_default() += count;
         }
-        self.disputed.extend(other.disputed);
-        self.settled += other.settled;
         self.differences.extend(other.differences);
     }
 
@@ -71,11 +65,6 @@ pub fn on_host(seeds: Range<u64>) -> Tally {
                     tally.calls += u64::from(calls);
                     tally.twice += u64::from(references > 1);
                 }
-                Finding::Disputed { is_settled, difference } => {
-                    tally.settled += u64::from(is_settled);
-                    tally.disputed.push((seed, difference));
-                }
-                Finding::Refused(reason) => tally.refuse(&reason),
                 Finding::Differ(difference) => tally.differences.push((seed, difference)),
             },
         }

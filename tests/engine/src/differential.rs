@@ -3,6 +3,7 @@
 //!
 //! Leaves out fuel, whose unit differs; host and board compare that with each other.
 
+mod canonical;
 mod case;
 mod wasmi_reference;
 #[cfg(feature = "wasmtime")]
@@ -34,17 +35,6 @@ pub enum Seen {
     GaveUp(String),
 }
 
-/// The reference that alone proves nothing.
-const WASMI: &str = "wasmi";
-
-impl Observed {
-    /// Whether no call gave up or used up its stack, which here none may.
-    fn is_sound(&self) -> bool {
-        let exhausted = Seen::Trapped(Trap::StackExhausted as u32);
-        !self.calls.iter().any(|seen| matches!(seen, Seen::GaveUp(_)) || *seen == exhausted)
-    }
-}
-
 /// What a comparison found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Finding {
@@ -59,16 +49,6 @@ pub enum Finding {
         /// References that were asked.
         references: u32,
     },
-    /// The module's NaNs have free bits, or only wasmi differs, and wasmtime, if it could be asked, does not. wasmi 2.0.0 computes some
-    /// modules wrong, so this alone says nothing about us.
-    Disputed {
-        /// Whether wasmtime agreed with us.
-        is_settled: bool,
-        /// What wasmi did.
-        difference: String,
-    },
-    /// The module needs something that is not implemented.
-    Refused(String),
     /// Something differs.
     Differ(String),
 }
@@ -82,16 +62,8 @@ pub fn compare(case: &Case) -> Finding {
     for (name, theirs) in references_of(case) {
         let Some(theirs) = theirs else { continue };
         references += 1;
-        match difference(case, &ours, &theirs) {
-            None => {}
-            // The bits of such a NaN are free, and the generator leaves them so.
-            Some(difference) if ours.is_sound() && case.has_free_bits() => {
-                return Finding::Disputed { is_settled: false, difference };
-            }
-            Some(difference) if name == WASMI && ours.is_sound() => {
-                return Finding::Disputed { is_settled: references > 1, difference };
-            }
-            Some(difference) => return Finding::Differ(format!("{name}: {difference}")),
+        if let Some(difference) = difference(case, &ours, &theirs) {
+            return Finding::Differ(format!("{name}: {difference}"));
         }
     }
     let returned =
@@ -103,7 +75,7 @@ fn references_of(case: &Case) -> Vec<(&'static str, Option<Observed>)> {
     vec![
         #[cfg(feature = "wasmtime")]
         ("wasmtime", wasmtime_reference::observe(case)),
-        (WASMI, wasmi_reference::observe(case)),
+        ("wasmi", wasmi_reference::observe(case)),
     ]
 }
 

@@ -15,7 +15,7 @@ const PROGRAMS: u64 = 150;
 const FUEL: u64 = 100_000;
 
 fn work(seed: u64) -> Work {
-    let [text, _] = generator::program(seed);
+    let text = generator::program(seed);
     let wasm = wat::parse_str(&text).expect("the text is a module");
     let options = Options { needs_entry: false, recursion_depth: 30, ..Options::default() };
     let prepared = prepare(&wasm, &options).expect("the module can be prepared");

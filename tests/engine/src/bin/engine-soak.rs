@@ -51,10 +51,6 @@ struct Stage {
     refused: u64,
     /// Time slices.
     slices: u64,
-    /// Pieces with which only wasmi did something else.
-    disputed: u64,
-    /// Of these, pieces with which wasmtime did what we do.
-    settled: u64,
     /// Milliseconds it took.
     elapsed_ms: u64,
 }
@@ -70,8 +66,6 @@ impl Stage {
             twice: 0,
             refused: 0,
             slices: 0,
-            disputed: 0,
-            settled: 0,
             elapsed_ms: 0,
         };
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -83,7 +77,7 @@ impl Stage {
         stage
     }
 
-    fn fields(&mut self) -> [&mut u64; 9] {
+    fn fields(&mut self) -> [&mut u64; 7] {
         [
             &mut self.seeds,
             &mut self.done,
@@ -91,8 +85,6 @@ impl Stage {
             &mut self.twice,
             &mut self.refused,
             &mut self.slices,
-            &mut self.disputed,
-            &mut self.settled,
             &mut self.elapsed_ms,
         ]
     }
@@ -104,8 +96,6 @@ impl Stage {
         self.twice += tally.twice;
         self.refused += tally.refused.values().sum::<u64>();
         self.slices += slices;
-        self.disputed += tally.disputed.len() as u64;
-        self.settled += tally.settled;
     }
 
     fn summary(&self) -> String {
@@ -120,13 +110,6 @@ impl Stage {
         );
         if self.twice > 0 {
             let _ = write!(text, "; {} compared with wasmtime and wasmi both", self.twice);
-        }
-        if self.disputed > 0 {
-            let (disputed, settled) = (self.disputed, self.settled);
-            let _ = write!(
-                text,
-                "; {disputed} more with which only wasmi differs, {settled} of these settled by wasmtime"
-            );
         }
         if self.slices > 0 {
             let _ = write!(text, "; {} time slices", self.slices);
@@ -157,9 +140,6 @@ fn main() -> Result<()> {
             stage.add(arguments.portion, &tally, slices);
             stage.elapsed_ms += start.elapsed().as_millis() as u64;
             println!("{}", stage.summary());
-            for (seed, difference) in &tally.disputed {
-                println!("only wasmi differs, seed {seed}: {difference}");
-            }
             differences = tally.differences;
             if let (Some(state), true) = (&arguments.state, differences.is_empty()) {
                 keep(state, &seed_line, &mut stages)?;

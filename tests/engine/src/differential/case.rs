@@ -1,11 +1,12 @@
 //! Modules to compare: made from a seed, or kept because they once found something.
 
+use super::canonical::canonical;
 use crate::suite::spectest::{self, Additions, GETTER, REFUEL};
 use crate::work::{Invocation, Work};
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
 use wasmbed_compiler::{Options, Prepared, prepare};
-use wasmparser::{ExternalKind, Operator, Parser, Payload, ValType};
+use wasmparser::{ExternalKind, Parser, Payload, ValType};
 
 /// Function entries and loop rounds that a call may use up before it traps.
 const STEPS: u32 = 200;
@@ -67,21 +68,6 @@ impl Case {
     }
 }
 
-impl Case {
-    /// Whether the module changes the width of a float: of a NaN that gives free bits, which the
-    /// generator makes canonical everywhere else.
-    pub fn has_free_bits(&self) -> bool {
-        let bodies = Parser::new(0).parse_all(&self.wasm).flatten().filter_map(|payload| {
-            if let Payload::CodeSectionEntry(body) = payload { Some(body) } else { None }
-        });
-        bodies.flat_map(|body| body.get_operators_reader()).any(|mut operators| {
-            std::iter::from_fn(|| operators.read().ok()).any(|operator| {
-                matches!(operator, Operator::F32DemoteF64 | Operator::F64PromoteF32)
-            })
-        })
-    }
-}
-
 /// A small generator of numbers: the same seed gives the same.
 pub struct Random(u64);
 
@@ -121,7 +107,7 @@ pub fn module(seed: u64, entropy_bytes: usize) -> Option<Vec<u8>> {
     let mut module = Module::new(config, &mut Unstructured::new(bytes)).ok()?;
     let fuel = module.ensure_termination(STEPS).ok()?;
     let additions = Additions { getters: true, refuel: Some((fuel, STEPS)) };
-    spectest::stand_alone(&module.to_bytes(), additions).ok().map(|alone| alone.wasm)
+    spectest::stand_alone(&canonical(&module.to_bytes())?, additions).ok().map(|alone| alone.wasm)
 }
 
 /// Makes the case of a seed.

@@ -2,7 +2,7 @@
 
 use super::{Case, CaseCall, Observed, Seen};
 use wasmbed_engine::Trap;
-use wasmi::{Config, Engine, Error, Instance, Linker, Module, Nullable, Store, TrapCode, Val};
+use wasmi::{Config, Engine, Error, Instance, Linker, Module, Ref, Store, TrapCode, Val};
 use wasmparser::ValType;
 
 /// What wasmi does; `None` if it does not take the module.
@@ -28,7 +28,7 @@ pub fn observe(case: &Case) -> Option<Observed> {
 fn seen(store: &mut Store<()>, instance: &Instance, call: &CaseCall) -> Option<Seen> {
     let function = instance.get_func(&mut *store, &call.name)?;
     let ty = function.ty(&*store);
-    let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default_for_ty(*ty)).collect();
+    let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
     Some(match function.call(&mut *store, &arguments(call), &mut results) {
         Ok(()) => Seen::Returned(results.iter().flat_map(words).collect()),
         Err(error) => failed(&error),
@@ -47,8 +47,8 @@ fn arguments(call: &CaseCall) -> Vec<Val> {
             ValType::I64 => Val::I64(long() as i64),
             ValType::F32 => Val::F32(f32::from_bits(low).into()),
             ValType::F64 => Val::F64(f64::from_bits(long()).into()),
-            ValType::EXTERNREF => Val::ExternRef(Nullable::Null),
-            _ => Val::FuncRef(Nullable::Null),
+            ValType::EXTERNREF => Val::ExternRef(Ref::Null),
+            _ => Val::FuncRef(Ref::Null),
         });
     }
     values
