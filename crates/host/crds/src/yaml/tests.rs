@@ -29,3 +29,16 @@ fn committed_definitions_equal_the_generated_ones() {
     }
     println!("\ncases: {}", files.len());
 }
+
+#[test]
+fn api_servers_know_every_format() {
+    let mut count = 0;
+    for file in super::files().unwrap() {
+        let formats = file.text.lines().filter_map(|line| line.trim().strip_prefix("format:"));
+        for format in formats.map(str::trim).filter(|format| !format.is_empty()) {
+            assert!(crate::schema::FORMATS.contains(&format), "{}: {format:?}", file.name);
+            count += 1;
+        }
+    }
+    println!("\ncases: {count}");
+}
