@@ -6,10 +6,11 @@ use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: this is run by cargo only")?;
-    let map = PathBuf::from(&out).join("memory.x");
+    let out = PathBuf::from(out);
+    let map = out.join("memory.x");
     fs::write(&map, include_bytes!("memory.x"))
         .map_err(|error| format!("write the memory map to {}: {error}", map.display()))?;
-    println!("cargo:rustc-link-search={}", PathBuf::from(out).display());
+    println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rerun-if-changed=memory.x");
     println!("cargo:rustc-link-arg=-Tlink.x");
     println!("cargo:rerun-if-env-changed=ENGINE_BENCH_NATIVE");

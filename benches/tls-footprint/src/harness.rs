@@ -1,19 +1,9 @@
-//! Semihosting, the clock of instructions, and the painted stack.
+//! The clock of instructions, and the painted stack.
 
-use core::arch::asm;
 use core::panic::PanicInfo;
 use core::ptr::{addr_of, read_volatile, write_volatile};
 
-/// Semihosting operations.
-///
-/// # Source
-/// Arm, "Semihosting for AArch32 and AArch64", version 3.0.
-const SYS_WRITE0: u32 = 0x04;
-const SYS_GET_CMDLINE: u32 = 0x15;
-const SYS_EXIT: u32 = 0x18;
-/// The reasons of `SYS_EXIT`: an ordinary end, and an error.
-const APPLICATION_EXIT: u32 = 0x20026;
-const RUN_TIME_ERROR: u32 = 0x20023;
+use semihosting_of_qemu::{End, command_line, exit, print, print_number};
 
 /// SysTick control, reload and current value.
 ///
@@ -34,15 +24,6 @@ unsafe extern "C" {
     static _stack_start: u32;
 }
 
-fn semihost(operation: u32, argument: u32) -> u32 {
-    let result;
-    // SAFETY: the breakpoint is taken by QEMU, which reads memory only as the operation says.
-    unsafe {
-        asm!("bkpt 0xab", inout("r0") operation => result, in("r1") argument, options(nostack));
-    }
-    result
-}
-
 /// Starts the clock.
 pub fn start() {
     // SAFETY: the addresses are SysTick's on every Armv7-M core, and nothing else uses it here.
@@ -53,48 +34,13 @@ pub fn start() {
     }
 }
 
-/// Ends the run.
-pub fn exit(code: u32) -> ! {
-    semihost(SYS_EXIT, if code == 0 { APPLICATION_EXIT } else { RUN_TIME_ERROR });
-    loop {
-        cortex_m::asm::nop();
-    }
-}
-
 /// The number behind `trace` on the command line.
 pub fn argument() -> Option<u8> {
     let mut text = [0_u8; 64];
-    let mut block = [text.as_mut_ptr() as u32, text.len() as u32];
-    semihost(SYS_GET_CMDLINE, block.as_mut_ptr() as u32);
+    command_line(&mut text);
     let mut words = text.split(|byte| *byte == b' ' || *byte == 0);
     words.find(|word| *word == b"trace")?;
     words.next()?.first().map(|digit| digit.wrapping_sub(b'0'))
-}
-
-/// Writes `text`.
-pub fn print(text: &str) {
-    for byte in text.bytes() {
-        let buffer = [byte, 0];
-        semihost(SYS_WRITE0, buffer.as_ptr() as u32);
-    }
-}
-
-/// Writes a number.
-pub fn print_number(mut number: u64) {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    for digit in &digits[first..] {
-        let buffer = [*digit, 0];
-        semihost(SYS_WRITE0, buffer.as_ptr() as u32);
-    }
 }
 
 fn ticks() -> u32 {
@@ -126,11 +72,12 @@ pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
     let elapsed = u64::from(after.wrapping_sub(before) & 0x00ff_ffff);
     print(name);
     print(" ");
-    print_number((top - lowest) as u64);
+    print_number((top - lowest) as u32);
     print(" ");
-    print_number(here.saturating_sub(lowest) as u64);
+    print_number(here.saturating_sub(lowest) as u32);
     print(" ");
-    print_number(elapsed * INSTRUCTIONS_PER_THOUSAND_TICKS / 1000);
+    // At most 2^24 ticks.
+    print_number((elapsed * INSTRUCTIONS_PER_THOUSAND_TICKS / 1000) as u32);
     print("\n");
     result
 }
@@ -138,5 +85,5 @@ pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     print("panic\n");
-    exit(1)
+    exit(End::RunTimeError)
 }

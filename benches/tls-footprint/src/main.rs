@@ -14,6 +14,7 @@ mod session;
 mod trace;
 
 use cortex_m_rt::entry;
+use semihosting_of_qemu::End;
 
 #[entry]
 fn main() -> ! {
@@ -27,5 +28,5 @@ fn main() -> ! {
         #[cfg(not(feature = "measured"))]
         _ => {}
     }
-    harness::exit(0)
+    semihosting_of_qemu::exit(End::Application)
 }

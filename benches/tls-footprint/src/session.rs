@@ -5,7 +5,9 @@ use core::hint::black_box;
 use wasmbed_curve::{ed25519, sha512, x25519};
 use wasmbed_tls::{Client, Config, State};
 
-use crate::harness::{exit, measure, print, print_number};
+use semihosting_of_qemu::{End, exit, print, print_number};
+
+use crate::harness::measure;
 
 /// The flight of an honest server to a client with the entropy below, made by the client's tests.
 static FLIGHT: &[u8] = include_bytes!("../flight.bin");
@@ -57,13 +59,13 @@ pub fn run() {
     }
     if client.state() != State::Open {
         print("the session did not open\n");
-        exit(1);
+        exit(End::RunTimeError);
     }
     let count = client.outgoing().len();
     client.sent(count);
     measure("write_200", || client.write(&[7; 200]));
     print("client_bytes ");
-    print_number(size_of::<Client>() as u64);
+    print_number(size_of::<Client>() as u32);
     print("\n");
 }
 
@@ -84,6 +86,6 @@ fn primitives() {
         hash.finish(&mut digest);
     });
     if !valid {
-        exit(1);
+        exit(End::RunTimeError);
     }
 }

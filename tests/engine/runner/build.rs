@@ -1,13 +1,18 @@
 //! Puts the memory map where the linker finds it.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-fn main() {
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    fs::write(out.join("memory.x"), include_bytes!("memory.x")).expect("OUT_DIR is writable");
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: this is run by cargo only")?;
+    let out = PathBuf::from(out);
+    let map = out.join("memory.x");
+    fs::write(&map, include_bytes!("memory.x"))
+        .map_err(|error| format!("write the memory map to {}: {error}", map.display()))?;
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg=-Tlink.x");
     println!("cargo::rustc-link-arg=--nmagic");
     println!("cargo::rerun-if-changed=memory.x");
+    Ok(())
 }

@@ -81,7 +81,7 @@ fn works(program: &Program) -> Vec<(String, Work)> {
     let mut works = vec![("whole".to_owned(), plain.clone())];
     works.push(("metered".to_owned(), metered.clone()));
     for (index, longest) in program.slices.iter().enumerate() {
-        // Odd and even halves of the seed: the other interrupt comes before the slice's end, or after.
+        // By the parity of the seed the other interrupt comes before the end of a slice, or after it.
         let slices = Some((0x9e37_79b9_u32.rotate_left(index as u32 * 7) | 1, *longest));
         works.push((format!("slices up to {longest}"), Work { slices, ..plain.clone() }));
         let slices = slices.map(|(seed, longest)| (seed ^ 2, longest));

@@ -1,18 +1,9 @@
-//! Semihosting, and the clock of instructions.
+//! The clock of instructions, and lines of numbers.
 
-use core::arch::asm;
 use core::panic::PanicInfo;
 use core::ptr::{read_volatile, write_volatile};
 
-/// Semihosting operations.
-///
-/// # Source
-/// Arm, "Semihosting for AArch32 and AArch64", version 3.0.
-const SYS_WRITE0: u32 = 0x04;
-const SYS_EXIT: u32 = 0x18;
-/// The reasons of `SYS_EXIT`: an ordinary end, and an error.
-const APPLICATION_EXIT: u32 = 0x20026;
-const RUN_TIME_ERROR: u32 = 0x20023;
+use semihosting_of_qemu::{End, exit, print, print_number};
 
 /// CMSDK timer 0: control, value, reload. It counts down at 25 MHz.
 ///
@@ -26,15 +17,6 @@ const TIMER_RELOAD: *mut u32 = 0x4000_0008 as *mut u32;
 const TICKS: u32 = 8;
 const INSTRUCTIONS: u32 = 5;
 
-fn semihost(operation: u32, argument: u32) -> u32 {
-    let result;
-    // SAFETY: the breakpoint is taken by QEMU, which reads memory only as the operation says.
-    unsafe {
-        asm!("bkpt 0xab", inout("r0") operation => result, in("r1") argument, options(nostack));
-    }
-    result
-}
-
 /// Starts the clock.
 pub fn start() {
     // SAFETY: the addresses are the timer's on these boards, and nothing else uses it here.
@@ -42,40 +24,6 @@ pub fn start() {
         write_volatile(TIMER_RELOAD, u32::MAX);
         write_volatile(TIMER_VALUE, u32::MAX);
         write_volatile(TIMER_CONTROL, 1);
-    }
-}
-
-/// Ends the run.
-pub fn exit(code: u32) -> ! {
-    semihost(SYS_EXIT, if code == 0 { APPLICATION_EXIT } else { RUN_TIME_ERROR });
-    loop {
-        cortex_m::asm::nop();
-    }
-}
-
-/// Writes `text`.
-pub fn print(text: &str) {
-    for byte in text.bytes() {
-        let buffer = [byte, 0];
-        semihost(SYS_WRITE0, buffer.as_ptr() as u32);
-    }
-}
-
-/// Writes a number.
-pub fn print_number(mut number: u32) {
-    let mut digits = [b'0'; 10];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    for digit in &digits[first..] {
-        let buffer = [*digit, 0];
-        semihost(SYS_WRITE0, buffer.as_ptr() as u32);
     }
 }
 
@@ -129,5 +77,5 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     print("panic at line ");
     print_number(info.location().map_or(0, |location| location.line()));
     print("\n");
-    exit(1)
+    exit(End::RunTimeError)
 }

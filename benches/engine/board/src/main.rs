@@ -23,6 +23,7 @@ mod wasmi;
 use core::arch::asm;
 
 use cortex_m_rt::entry;
+use semihosting_of_qemu::End;
 
 /// End of the PSRAM: the stack that everything measured runs on, as the firmware's loop has its own.
 const STACK_TOP: usize = 0x2200_0000;
@@ -60,5 +61,5 @@ extern "C" fn body() -> ! {
         #[cfg(not(feature = "footprint"))]
         harness::line(program.name, "ended", &[program.arguments[0], arena.len() as u32]);
     }
-    harness::exit(0)
+    semihosting_of_qemu::exit(End::Application)
 }

@@ -16,6 +16,7 @@ use crate::memory::Records;
 use crate::slices::Slices;
 use core::panic::PanicInfo;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
+use semihosting_of_qemu::{End, exit};
 use wasmbed_engine_batch::layout;
 use wasmbed_engine_batch::record::{self, Sink};
 use wasmbed_engine_batch::{Item, arena_bytes, execute};
@@ -41,7 +42,7 @@ extern "C" fn run() -> ! {
     }
     let [taken, in_core, in_handler, nested] = slices::counts();
     records.record(record::DONE, &[taken, in_core, in_handler, nested, stack::used_bytes()]);
-    memory::exit()
+    exit(End::Application)
 }
 
 fn work(item: &Item<'_>, records: &mut Records) {
@@ -76,7 +77,7 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     let [cfsr, bfar] = memory::fault_status();
     let words = [fault::HARD, frame.pc(), frame.lr(), cfsr, bfar];
     Records::resume().record(record::FAULT, &words);
-    memory::exit()
+    exit(End::Application)
 }
 
 #[exception]
@@ -87,7 +88,7 @@ unsafe fn DefaultHandler(line: i16) {
         _ => {
             let words = [fault::INTERRUPT, line as u32, 0, 0, 0];
             Records::resume().record(record::FAULT, &words);
-            memory::exit()
+            exit(End::Application)
         }
     }
 }
@@ -104,7 +105,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         }
     }
     Records::resume().record(record::FAULT, &words);
-    memory::exit()
+    exit(End::Application)
 }
 
 const _: () = assert!(layout::RECORDS < layout::ARENA);

@@ -1,6 +1,5 @@
 //! The PSRAM with the batch and its records, and the few facts that only addresses give.
 
-use core::arch::asm;
 use core::ptr::{read_volatile, write_volatile};
 use wasmbed_engine_batch::digest::digest;
 use wasmbed_engine_batch::layout::{ARENA, HEAD_BYTES, MAGIC, RECORDS, VERSION};
@@ -15,13 +14,6 @@ pub const PSRAM: usize = 0x2100_0000;
 /// Armv7-M Architecture Reference Manual, section B3.2.
 const CFSR: *const u32 = 0xe000_ed28 as *const u32;
 const BFAR: *const u32 = 0xe000_ed38 as *const u32;
-
-/// Semihosting: the operation that ends a program, and its reason for an ordinary end.
-///
-/// # Source
-/// Arm, "Semihosting for AArch32 and AArch64", version 3.0.
-const SYS_EXIT: u32 = 0x18;
-const APPLICATION_EXIT: u32 = 0x20026;
 
 unsafe extern "C" {
     static __sidata: u32;
@@ -90,14 +82,4 @@ pub fn program_digest() -> u64 {
 pub fn fault_status() -> [u32; 2] {
     // SAFETY: both registers exist on every Armv7-M core and reading them changes nothing.
     unsafe { [read_volatile(CFSR), read_volatile(BFAR)] }
-}
-
-/// Ends the run.
-pub fn exit() -> ! {
-    loop {
-        // SAFETY: the breakpoint is taken by the emulator, which ends.
-        unsafe {
-            asm!("bkpt 0xab", in("r0") SYS_EXIT, in("r1") APPLICATION_EXIT, options(nostack))
-        };
-    }
 }

@@ -156,7 +156,7 @@ impl Slices {
     pub fn new(item: &Item<'_>) -> Slices {
         if item.slice_seed != 0 {
             NESTED_SEED.store(item.slice_seed | 1, Ordering::Relaxed);
-            rank(item.slice_seed & 2 == 0);
+            rank(item.slice_seed.count_ones().is_multiple_of(2));
             set(NESTED_TIMER, NESTED_TICKS_MAX);
         }
         Slices { seed: item.slice_seed, ticks_max: item.slice_max.max(1) }
