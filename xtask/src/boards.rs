@@ -1,6 +1,6 @@
 //! Building the firmware of each board, and the example guests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
@@ -14,8 +14,6 @@ pub struct Board {
     pub name: String,
     /// Rust target.
     pub target: String,
-    /// Bytes of RAM shared by all guests.
-    pub guest_arena_bytes: u32,
 }
 
 /// Every board of the catalog.
@@ -33,7 +31,6 @@ impl Board {
         Self {
             name: board.name.to_owned(),
             target: board.target.to_owned(),
-            guest_arena_bytes: board.guests.arena_bytes,
         }
     }
 }
@@ -59,24 +56,30 @@ pub fn build_command(name: Option<&str>) -> Result<()> {
 /// Builds one board's firmware and returns the folder with `firmware.elf` and `board.dtb`.
 pub fn build(board: &Board) -> Result<PathBuf> {
     let target_folder = paths::target().join("firmware");
-    let mut cargo = setup::cargo(&board.target)?;
-    cargo
-        .current_dir(paths::root())
-        .args(["build", "--quiet", "--package", "wasmbed-firmware", "--profile", "firmware"])
-        .args(["--target", &board.target, "--target-dir"])
-        .arg(&target_folder)
-        .env("WASMBED_BOARD", &board.name);
-    process::capture(&mut cargo).with_context(|| format!("firmware of {}", board.name))?;
-    let built = target_folder.join(&board.target).join("firmware");
+    let elf = build_elf(&paths::root(), &board.name, &board.target, &target_folder)?;
     let folder = paths::boards().join(&board.name);
     std::fs::create_dir_all(&folder)?;
-    copy_if_changed(&built.join("wasmbed-firmware"), &folder.join("firmware.elf"))?;
-    copy_if_changed(&built.join("wasmbed-firmware.dtb"), &folder.join("board.dtb"))?;
+    copy_if_changed(&elf, &folder.join("firmware.elf"))?;
+    copy_if_changed(&elf.with_extension("dtb"), &folder.join("board.dtb"))?;
     Ok(folder)
 }
 
+/// Builds the firmware of one board from the checkout at `root`, and returns its ELF file, with the
+/// device tree blob beside it. The next board's replaces both.
+pub fn build_elf(root: &Path, name: &str, target: &str, target_folder: &Path) -> Result<PathBuf> {
+    let mut cargo = setup::cargo(target)?;
+    cargo
+        .current_dir(root)
+        .args(["build", "--quiet", "--package", "wasmbed-firmware", "--profile", "firmware"])
+        .args(["--target", target, "--target-dir"])
+        .arg(target_folder)
+        .env("WASMBED_BOARD", name);
+    process::capture(&mut cargo).with_context(|| format!("firmware of {name}"))?;
+    Ok(target_folder.join(target).join("firmware/wasmbed-firmware"))
+}
+
 /// Replaces a file in one step, so that a running emulator keeps the one it has mapped.
-fn copy_if_changed(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(from).with_context(|| format!("read {}", from.display()))?;
     if std::fs::read(to).is_ok_and(|old| old == bytes) {
         return Ok(());

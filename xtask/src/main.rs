@@ -73,8 +73,11 @@ enum Command {
         /// Board as in `boards/`.
         board: Option<String>,
     },
-    /// Print flash, RAM and stack of each board, and compare with its budget.
+    /// Print flash, RAM and stacks of each board beside its budget and the last commit's figures.
     Size {
+        /// Commit to compare with: by default the last one, or the one before if nothing changed.
+        #[arg(long, value_name = "COMMIT")]
+        against: Option<String>,
         /// Print the deepest chains of calls of one board, frame by frame.
         #[arg(long, value_name = "BOARD")]
         stack: Option<String>,
@@ -123,7 +126,7 @@ fn run(command: Command) -> Result<()> {
         Command::Soak { what } => soak::run(&what),
         Command::Firmware { board } => boards::build_command(board.as_deref()),
         Command::Size { stack: Some(board), .. } => size::show_stack(&board),
-        Command::Size { json, stack: None } => size::run(json),
+        Command::Size { json, against, stack: None } => size::run(json, against.as_deref()),
         Command::Bench { names, json, only, no_peers } => {
             bench::run(&names, json, &bench::Options { only, with_peers: !no_peers })
         }

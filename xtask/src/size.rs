@@ -1,110 +1,188 @@
-//! Flash, static RAM and stack of each board's firmware, read from its ELF file.
+//! Flash, RAM and stacks of each board's firmware, read from its ELF file, against its budget and
+//! against another commit.
+
+mod commit;
+mod figures;
 
 use anyhow::{Context, Result};
-use object::{Object, ObjectSection, ObjectSymbol};
 use serde_json::{Value, json};
 
 use crate::boards::{self, Board};
 use crate::{paths, stack};
-
-/// What one firmware takes, in bytes.
-struct Size {
-    flash_bytes: u64,
-    static_ram_bytes: u64,
-    stack_bytes: u64,
-    guest_arena_bytes: u64,
-}
+pub use figures::Figures;
 
 /// `cargo xtask size`.
-pub fn run(json: bool) -> Result<()> {
+pub fn run(is_json: bool, against: Option<&str>) -> Result<()> {
+    let base = commit::base(against);
+    if let (Err(error), false) = (&base, is_json) {
+        println!("no comparison: {error:#}");
+    }
+    let base = base.ok();
     let mut rows: Vec<Value> = Vec::new();
+    let mut here = commit::Sizes::default();
     for board in boards::all()? {
-        boards::build(&board)?;
-        let size = measure(&board)?;
-        let stacks = stack::bound(&board)?;
-        if !json {
-            println!(
-                "{:<18} flash {:>7}  static RAM {:>6}  stack {:>6}  guest arena {:>6}",
-                board.name,
-                size.flash_bytes,
-                size.static_ram_bytes,
-                size.stack_bytes,
-                size.guest_arena_bytes
-            );
+        let elf = boards::build(&board)?.join("firmware.elf");
+        here.boards
+            .insert(board.name.clone(), figures::measure(&paths::root(), &board.name, &elf)?);
+    }
+    commit::keep(&here)?;
+    if let (Some(base), false) = (&base, is_json) {
+        println!("compared with {}", base.title);
+    }
+    for board in boards::all()? {
+        let figures = here.boards.get(&board.name).context("not measured")?;
+        let budget = Budget::of(&board)?;
+        let before = base.as_ref().and_then(|base| base.boards.get(&board.name));
+        let painted = painted(&board.name);
+        let findings = budget.findings(figures);
+        if is_json {
+            rows.push(json!({
+                "board": board.name,
+                "figures": figures.json(),
+                "budget": budget.json(),
+                "before": before.map(Figures::json),
+                "loop_stack_painted": painted,
+                "findings": findings,
+            }));
+            continue;
         }
-        rows.push(json!({
-            "board": board.name,
-            "flash_bytes": size.flash_bytes,
-            "static_ram_bytes": size.static_ram_bytes,
-            "stack_bytes": size.stack_bytes,
-            "guest_arena_bytes": size.guest_arena_bytes,
-            "loop_stack_worst_bytes": stacks.loop_bytes,
-            "interrupt_stack_worst_bytes": stacks.interrupt_bytes,
-        }));
-        if !json {
-            for finding in over_budget(&board)? {
-                println!("{:<18} {finding}", "");
-            }
+        print(&board.name, figures, &budget, before, painted.as_ref());
+        for finding in findings {
+            println!("    over: {finding}");
         }
     }
-    if json {
-        println!("{}", Value::from(rows));
+    if is_json {
+        let base = base.as_ref().map(|base| base.title.clone());
+        println!("{}", json!({"compared_with": base, "boards": rows}));
     }
     Ok(())
 }
 
-/// What exceeds the limits in `budget.toml`.
-pub fn over_budget(board: &Board) -> Result<Vec<String>> {
-    let size = measure(board)?;
-    let budget = boards::budget(&board.name)?;
-    let mut findings = Vec::new();
-    let figures = [("flash_bytes", size.flash_bytes), ("static_ram_bytes", size.static_ram_bytes)];
-    for (name, value) in figures {
-        let limit = budget
-            .get("limits")
-            .and_then(|limits| limits.get(name))
-            .and_then(toml::Value::as_integer)
-            .with_context(|| format!("boards/{}/budget.toml has no {name}", board.name))?;
-        if i64::try_from(value)? > limit {
-            findings.push(format!("{name} is {value}, the budget is {limit}"));
-        }
+fn print(
+    name: &str,
+    figures: &Figures,
+    budget: &Budget,
+    before: Option<&Figures>,
+    painted: Option<&Value>,
+) {
+    println!("{name}");
+    for (key, value) in figures.named() {
+        let change =
+            before.and_then(|before| before.get(key)).map_or(
+                String::new(),
+                |before| match i64::from(value) - i64::from(before) {
+                    0 => "=".to_owned(),
+                    change => format!("{change:+}"),
+                },
+            );
+        let limit = budget.limit(key).map_or(String::new(), |limit| {
+            let word = if is_least(key) { "at least" } else { "of" };
+            format!("{word} {limit}")
+        });
+        println!("    {key:<26}{value:>8} {change:>8}  {limit}");
     }
-    Ok(findings)
+    if let Some(painted) = painted {
+        let bytes = painted["bytes"].as_u64().unwrap_or(0);
+        let commit = painted["commit"].as_str().unwrap_or_default();
+        println!(
+            "    {:<26}{bytes:>8} {:>8}  seen by `cargo xtask bench boards` at {commit}",
+            "loop_stack_painted", ""
+        );
+    }
 }
 
-/// Sections that are in flash; the linker script of the boards names them.
-const FLASH: [&str; 4] = [".vector_table", ".text", ".rodata", ".data"];
-/// Sections that are in RAM for the whole run, the guest arena among them.
-const STATIC: [&str; 3] = [".data", ".bss", ".uninit"];
-/// Absolute symbols whose addresses are the bytes reserved for each stack.
-const STACKS: [&str; 2] = ["_loop_stack_bytes", "_interrupt_stack_bytes"];
+/// What exceeds the limits in `budget.toml`, or cannot be bounded at all.
+pub fn over_budget(board: &Board) -> Result<Vec<String>> {
+    let elf = paths::boards().join(&board.name).join("firmware.elf");
+    let figures = figures::measure(&paths::root(), &board.name, &elf)?;
+    Ok(Budget::of(board)?.findings(&figures))
+}
 
-fn measure(board: &Board) -> Result<Size> {
-    let path = paths::boards().join(&board.name).join("firmware.elf");
-    let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    let elf = object::File::parse(&*bytes).with_context(|| format!("parse {}", path.display()))?;
-    let sum = |names: &[&str]| -> u64 {
-        let named = names.iter().filter_map(|name| elf.section_by_name(name));
-        named.map(|section| section.size()).sum()
-    };
-    let mut stack_bytes = 0;
-    for name in STACKS {
-        let symbol = elf.symbols().find(|symbol| symbol.name() == Ok(name));
-        stack_bytes += symbol.with_context(|| format!("no symbol {name}"))?.address();
+/// The limits of one board.
+struct Budget(toml::Table);
+
+/// Whether a limit is the least there must be, instead of the most there may be.
+fn is_least(key: &str) -> bool {
+    key == "guest_arena_bytes"
+}
+
+impl Budget {
+    fn of(board: &Board) -> Result<Self> {
+        let budget = boards::budget(&board.name)?;
+        let limits = budget.get("limits").and_then(toml::Value::as_table);
+        let limits =
+            limits.with_context(|| format!("boards/{}/budget.toml: no limits", board.name))?;
+        Ok(Self(limits.clone()))
     }
-    let guest_arena_bytes = u64::from(board.guest_arena_bytes);
-    Ok(Size {
-        flash_bytes: sum(&FLASH),
-        static_ram_bytes: sum(&STATIC) - guest_arena_bytes,
-        stack_bytes,
-        guest_arena_bytes,
-    })
+
+    fn limit(&self, key: &str) -> Option<i64> {
+        self.0.get(key).and_then(toml::Value::as_integer)
+    }
+
+    fn json(&self) -> Value {
+        self.0.iter().filter_map(|(key, limit)| Some((key.clone(), limit.as_integer()?))).collect()
+    }
+
+    fn findings(&self, figures: &Figures) -> Vec<String> {
+        let mut findings: Vec<String> = figures.findings.iter().cloned().collect();
+        for (key, _) in figures.named().filter(|(key, _)| figures::BUDGETED.contains(key)) {
+            if self.limit(key).is_none() {
+                findings.push(format!("budget.toml has no {key}"));
+            }
+        }
+        for key in self.0.keys() {
+            let (Some(limit), Some(value)) = (self.limit(key), figures.get(key)) else {
+                findings.push(format!("budget.toml has {key}, which is no figure"));
+                continue;
+            };
+            let value = i64::from(value);
+            match is_least(key) {
+                true if value < limit => {
+                    findings.push(format!("{key} is {value}, the budget asks for {limit}"));
+                }
+                false if value > limit => {
+                    findings.push(format!("{key} is {value}, the budget is {limit}"));
+                }
+                _ => {}
+            }
+        }
+        let pairs = [
+            ("loop_stack_worst_bytes", "loop_stack_bytes"),
+            ("interrupt_stack_worst_bytes", "interrupt_stack_bytes"),
+        ];
+        for (worst, reserved) in pairs {
+            if let (Some(worst_bytes), Some(bytes)) = (figures.get(worst), figures.get(reserved))
+                && worst_bytes > bytes
+            {
+                findings.push(format!("{worst} is {worst_bytes}, {bytes} are reserved"));
+            }
+        }
+        findings
+    }
+}
+
+/// Where `cargo xtask bench boards` leaves how deep the loop's stack was in a run.
+fn painted_file() -> std::path::PathBuf {
+    paths::cache().join("size/painted.json")
+}
+
+/// How deep the loop's stack of a board was in the last run that was measured, and at which commit.
+fn painted(board: &str) -> Option<Value> {
+    let text = std::fs::read_to_string(painted_file()).ok()?;
+    serde_json::from_str::<Value>(&text).ok()?.get(board).cloned()
+}
+
+/// Keeps how deep the loop's stack of a board was.
+pub fn keep_painted(board: &str, bytes: u64) -> Result<()> {
+    let text = std::fs::read_to_string(painted_file()).unwrap_or_else(|_| "{}".to_owned());
+    let mut all: Value = serde_json::from_str(&text).unwrap_or_else(|_| json!({}));
+    all[board] = json!({"bytes": bytes, "commit": commit::here().unwrap_or_default()});
+    commit::write(&painted_file(), &all.to_string())
 }
 
 /// `cargo xtask size --stack BOARD`.
 pub fn show_stack(name: &str) -> Result<()> {
-    let board = boards::all()?.into_iter().find(|board| board.name == name);
-    let board = board.with_context(|| format!("no board {name}"))?;
-    boards::build(&board)?;
-    stack::show(&board)
+    let board = boards::find(name)?;
+    let elf = boards::build(&board)?.join("firmware.elf");
+    stack::show(&figures::description(&paths::root(), &board.name)?, &elf)
 }

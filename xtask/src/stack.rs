@@ -13,11 +13,11 @@ mod thumb;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use wasmbed_devicetree::Board;
 
-use crate::boards::Board;
-use crate::paths;
 use graph::{Chain, Graph, Part};
 use program::Program;
 
@@ -63,14 +63,14 @@ struct Parts {
     heavy: Vec<Part>,
 }
 
-/// Bounds of the stacks of a board's firmware, which is built.
-pub fn bound(board: &Board) -> Result<Stacks> {
-    Ok(parts(board)?.stacks)
+/// Bounds of the stacks of a board's firmware.
+pub fn bound(board: &Board, elf: &Path) -> Result<Stacks> {
+    Ok(parts(board, elf)?.stacks)
 }
 
 /// `cargo xtask size --stack BOARD`: the deepest chains, frame by frame.
-pub fn show(board: &Board) -> Result<()> {
-    let Parts { stacks, chains, handlers, heavy } = parts(board)?;
+pub fn show(board: &Board, elf: &Path) -> Result<()> {
+    let Parts { stacks, chains, handlers, heavy } = parts(board, elf)?;
     for (title, chain) in ["loop", "loop, telling a panic"].iter().zip(&chains) {
         println!("{title}: {} bytes", chain.bytes);
         for frame in &chain.frames {
@@ -95,8 +95,8 @@ pub fn show(board: &Board) -> Result<()> {
     Ok(())
 }
 
-fn parts(board: &Board) -> Result<Parts> {
-    let program = Program::read(&paths::boards().join(&board.name).join("firmware.elf"))?;
+fn parts(board: &Board, elf: &Path) -> Result<Parts> {
+    let program = Program::read(elf)?;
     let mut graph = Graph::new(&program);
     let start = program.functions(|name| name == LOOP);
     let start = *start.first().with_context(|| format!("no function {LOOP}"))?;
@@ -105,7 +105,7 @@ fn parts(board: &Board) -> Result<Parts> {
     let heavy = graph.parts(start, graph::is_panic);
     let exception = EXCEPTION_BYTES[usize::from(board.target.ends_with("hf"))];
 
-    let priorities = priorities(board)?;
+    let priorities = priorities(board);
     let (mut handlers, mut fault) = (BTreeMap::<u32, (String, u32)>::new(), 0);
     for (number, handler) in program.vectors() {
         let name = program.name(handler);
@@ -143,12 +143,8 @@ fn parts(board: &Board) -> Result<Parts> {
 }
 
 /// Priority of each exception that interrupts a sound firmware, by its number.
-fn priorities(board: &Board) -> Result<BTreeMap<u32, u32>> {
-    let root = paths::root();
-    let file = root.join("boards").join(&board.name).join("board.dts");
-    let compiled = wasmbed_devicetree::compile(&file, &root.join("dts"))
-        .map_err(|error| anyhow::anyhow!("{error}"))?;
-    let lines = wasmbed_devicetree::interrupts(&compiled.board);
+fn priorities(board: &Board) -> BTreeMap<u32, u32> {
+    let lines = wasmbed_devicetree::interrupts(board);
     let mut priorities: BTreeMap<u32, u32> = lines
         .iter()
         .map(|(line, _)| (FIRST_LINE + u32::from(line.number), u32::from(line.priority)))
@@ -156,5 +152,5 @@ fn priorities(board: &Board) -> Result<BTreeMap<u32, u32>> {
     // As the firmware's `ports::start` sets it: never before another one.
     let last = priorities.values().copied().max().unwrap_or(0);
     priorities.insert(SYSTICK, last);
-    Ok(priorities)
+    priorities
 }
