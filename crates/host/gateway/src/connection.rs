@@ -425,6 +425,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     fn report(&self, report: StateReport, module_offset: Option<u32>) {
         let Some(standing) = &self.live else { return };
         let now = Timestamp::now();
+        let device = standing.device.name.as_str();
+        tracing::debug!(device, app = %report.app, state = ?report.state, "guest report");
         if lock(&standing.device.facts).report(report, module_offset, now) {
             self.service.writer.changed(&standing.device.name);
         }

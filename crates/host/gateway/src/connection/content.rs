@@ -30,6 +30,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let rest = image.get(start..).unwrap_or_default();
         let bytes = rest.get(..CHUNK_BYTES_MAX).unwrap_or(rest);
         self.service.metrics.image_bytes_sent.inc_by(bytes.len() as u64);
+        if let Some(standing) = &self.live {
+            let device = standing.device.name.as_str();
+            tracing::debug!(device, %app, offset, bytes = bytes.len(), "image chunk");
+        }
         let chunk = InstallChunk { app, generation, offset, bytes };
         self.send(&GatewayMessage::InstallChunk(chunk)).await
     }
