@@ -28,10 +28,7 @@ pub fn find(name: &str) -> Result<Board> {
 
 impl Board {
     fn of(board: &wasmbed_catalog::Board) -> Self {
-        Self {
-            name: board.name.to_owned(),
-            target: board.target.to_owned(),
-        }
+        Self { name: board.name.to_owned(), target: board.target.to_owned() }
     }
 }
 
