@@ -16,6 +16,8 @@ pub(crate) const FLASH_SOCKET: &str = "flash.sock";
 pub(crate) const UPLINK_SOCKET: &str = "uplink.sock";
 pub(crate) const CABLE_SOCKET: &str = "cable.sock";
 pub(crate) const GUEST_SOCKET: &str = "guest.sock";
+/// Where a debugger connects.
+pub(crate) const GDB_SOCKET: &str = "gdb.sock";
 /// Character device of the port that guests use.
 pub(crate) const GUEST_PORT: &str = "guest";
 pub(crate) const ENTROPY_PIPE: &str = "entropy.pipe";

@@ -1,6 +1,8 @@
 //! One life of a QEMU process, from its start to its end.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::supervise::{Order, never};
 use super::{BoardConfig, BoardStatus, Crash, Phase};
-use crate::command::{self, ENTROPY_PIPE, GUEST_PORT, sensor_id};
+use crate::command::{self, ENTROPY_PIPE, GDB_SOCKET, GUEST_PORT, sensor_id};
 use crate::console::Console;
 use crate::entropy::Entropy;
 use crate::flash::FlashServer;
@@ -190,11 +192,25 @@ async fn boot(
     }
     let shown = wiring.temperatures.borrow().clone();
     set_temperatures(&qmp, &shown).await?;
+    offer_debugger(wiring, &qmp).await?;
     let feed = entropy.feed();
     if wiring.config.firmware.is_some() {
         qmp.execute("cont", Value::Null).await?;
     }
     Ok((qmp, events, feed))
+}
+
+/// Lets a debugger of the same user connect. Until one does, this costs nothing; a board runs
+/// without it too.
+async fn offer_debugger(wiring: &Wiring, qmp: &Qmp) -> Result<(), QmpError> {
+    let line = format!("gdbserver unix:{GDB_SOCKET},server=on,wait=off");
+    let said = qmp.execute("human-monitor-command", json!({ "command-line": line })).await?;
+    let path = wiring.config.directory.join(GDB_SOCKET);
+    if let Err(error) = std::fs::set_permissions(&path, Permissions::from_mode(0o600)) {
+        let said = said.as_str().unwrap_or_default().trim();
+        tracing::warn!(board = wiring.config.name, %error, said, "no socket for a debugger");
+    }
+    Ok(())
 }
 
 /// Whether every serial port of the firmware has its other end; that of the guests may stay without.
