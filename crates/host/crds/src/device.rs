@@ -131,11 +131,48 @@ pub struct DeviceBudget {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastReset {
-    /// One word: `PowerOn`, `Commanded`, `Panic`, `HardFault`, `Watchdog`.
+    /// One word: `PowerOn`, `Commanded`, `Panic`, `HardFault`, `Watchdog`, `StackOverflow`.
+    #[schemars(length(max = 32))]
     pub reason: String,
-    /// Where it stopped, after a panic or a fault.
+    /// Where it stopped, after a panic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
     pub detail: Option<String>,
+    /// When a gateway first heard of this start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub time: Option<Time>,
+    /// The registers, after a fault or where the loop of the firmware was stuck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<LastFault>,
+}
+
+/// Where a firmware stopped: registers of its processor, in hex.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastFault {
+    /// What happened, in one word, e.g. `ExecutionRefused`, `AccessRefused`, `BusError`, `Stuck`.
+    #[schemars(length(max = 32))]
+    pub kind: String,
+    /// Program counter. Absent where the stack that should hold it was used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub pc: Option<String>,
+    /// Link register. Absent where the stack that should hold it was used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub lr: Option<String>,
+    /// Configurable fault status register.
+    #[schemars(length(max = 10))]
+    pub cfsr: String,
+    /// Hard fault status register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub hfsr: Option<String>,
+    /// Address of the access, where the processor knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub address: Option<String>,
 }
 
 /// One guest of a device.

@@ -22,9 +22,9 @@ use wasmbed_wire::{PublicKey, RefusedReason};
 
 use crate::cluster::Cluster;
 use crate::device_status::Facts;
-use crate::limits;
 use crate::session::HelloFacts;
 use crate::status_writer;
+use crate::{last_reset, limits};
 
 #[cfg(test)]
 mod tests;
@@ -144,11 +144,26 @@ impl Admissions<'_> {
     /// Tells people about a new Device. Nothing waits for it, and nothing depends on it.
     fn tell(&self, device: &Device, approved: bool, through: &str) {
         let wait = if approved { "" } else { "; it waits for spec.enabled to be set" };
+        let note = format!("enrolled through {through}{wait}");
+        self.publish(device, EventType::Normal, "Enrolled", "Enroll", note);
+    }
+
+    /// Tells people about a start that nobody wanted, once.
+    fn complain(&self, before: Option<i64>, device: &Device, hello: &HelloFacts) {
+        let reset = device.status.as_ref().and_then(|status| status.last_reset.as_ref());
+        let note = reset.and_then(|reset| last_reset::complaint(reset, hello.reset_reason));
+        if let Some(note) = note.filter(|_| before != Some(hello.boot_count.into())) {
+            let reason = hello.reset_reason.name();
+            self.publish(device, EventType::Warning, reason, "Start", note);
+        }
+    }
+
+    fn publish(&self, device: &Device, type_: EventType, reason: &str, action: &str, note: String) {
         let event = Event {
-            type_: EventType::Normal,
-            reason: "Enrolled".to_owned(),
-            note: Some(format!("enrolled through {through}{wait}")),
-            action: "Enroll".to_owned(),
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note),
+            action: action.to_owned(),
             secondary: None,
         };
         let (events, reference) = (self.events.clone(), device.object_ref(&()));
@@ -173,8 +188,10 @@ impl Admissions<'_> {
                 return Ok(Admission::Refused(reason));
             }
             let facts = self.facts(&device, hello);
+            let before = device.status.as_ref().and_then(|status| status.boot_count);
             match status_writer::apply(self.cluster, self.process, &device, &facts).await {
                 Ok(device) => {
+                    self.complain(before, &device, hello);
                     let (device, facts) = (Box::new(device), Box::new(facts));
                     return Ok(Admission::Admitted { device, facts });
                 }

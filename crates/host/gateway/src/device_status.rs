@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use wasmbed_crds::condition;
-use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastReset, LastTrap};
+use wasmbed_crds::device::{DeviceApplication, DeviceBudget, DeviceStatus, LastTrap};
 use wasmbed_crds::limits::DEVICE_APPLICATIONS_MAX;
 use wasmbed_model::condition::{Observation, Verdict, kinds, reasons};
 use wasmbed_model::desired::Budget;
 use wasmbed_model::host_interface;
 use wasmbed_model::ids::uid_text;
-use wasmbed_wire::{self as wire, AppId, FaultRecord, GuestReason, GuestState, StateReport};
+use wasmbed_wire::{self as wire, AppId, GuestReason, GuestState, StateReport};
 
+use crate::last_reset;
 use crate::session::{CloseReason, EndReason, HelloFacts};
 
 #[cfg(test)]
@@ -199,12 +200,13 @@ impl Facts {
         &self,
         gateway: &str,
         name_of: &dyn Fn(&AppId) -> Option<String>,
-        old: &[Condition],
+        old: Option<&DeviceStatus>,
         generation: Option<i64>,
         now: Timestamp,
     ) -> DeviceStatus {
+        let conditions = old.map_or(&[][..], |old| &old.conditions);
         let mut conditions: Vec<Condition> =
-            condition::find(old, kinds::CONNECTED).cloned().into_iter().collect();
+            condition::find(conditions, kinds::CONNECTED).cloned().into_iter().collect();
         condition::set(&mut conditions, &self.observe(gateway), generation, Time(now));
         let hello = self.hello.as_ref();
         DeviceStatus {
@@ -228,9 +230,10 @@ impl Facts {
                 Some(names.into_iter().map(str::to_owned).collect())
             }),
             boot_count: hello.map(|hello| hello.boot_count.into()),
-            last_reset: hello.map(|hello| LastReset {
-                reason: hello.reset_reason.name().to_owned(),
-                detail: hello.fault.as_ref().map(fault_detail),
+            last_reset: hello.map(|hello| {
+                let known = old.filter(|old| old.boot_count == Some(hello.boot_count.into()));
+                let known = known.and_then(|old| old.last_reset.as_ref()?.time.clone());
+                last_reset::render(hello, known.unwrap_or(Time(now)))
             }),
             applications: self.applications(name_of),
         }
@@ -392,9 +395,4 @@ fn message(guest: &Guest) -> Option<String> {
         parts.push(format!("state number {number}, which this gateway has no name for"));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-fn fault_detail(fault: &FaultRecord) -> String {
-    let FaultRecord { pc, lr, cfsr, address } = fault;
-    format!("pc {pc:#010x}, lr {lr:#010x}, cfsr {cfsr:#010x}, address {address:#010x}")
 }

@@ -16,6 +16,7 @@ mod device_status;
 mod health;
 mod http_server;
 mod images;
+mod last_reset;
 mod limits;
 mod listener;
 mod live;

@@ -38,11 +38,10 @@ pub(crate) async fn apply(
     facts: &Facts,
 ) -> Result<Device, kube::Error> {
     let plan = cluster.plan();
-    let conditions = device.status.as_ref().map_or(&[][..], |status| &status.conditions);
     let status = facts.render(
         process,
         &|app| plan.name_of(app).map(str::to_owned),
-        conditions,
+        device.status.as_ref(),
         device.metadata.generation,
         Timestamp::now(),
     );

@@ -178,8 +178,10 @@ codes! {
         Panic = 3,
         /// A processor fault.
         HardFault = 4,
-        /// The watchdog expired.
+        /// The loop of the firmware was stuck.
         Watchdog = 5,
+        /// A stack of the firmware was too small.
+        StackOverflow = 6,
     }
 }
 

@@ -24,7 +24,7 @@ records! {
     /// Why the last run ended, where a handler could still say so.
     #[derive(Clone, Copy, Debug, Eq, PartialEq)]
     pub struct FaultRecord {
-        /// Program counter of the fault or of the caller of the panic.
+        /// Program counter of the fault, or of where the loop was stuck; 0 where it is not known.
         0 => pc: u32,
         /// Link register, or the line of the panic.
         1 => lr: u32,
@@ -32,6 +32,8 @@ records! {
         2 => cfsr: u32,
         /// Faulting address where the processor knows it.
         3 => address: u32,
+        /// Hard fault status register; 0 for a panic. Absent before minor 1.
+        4 => hfsr: Option<u32>,
     }
 
     /// First message of every session: what this device is. It claims nothing about who it is; the key

@@ -74,6 +74,9 @@ fn message(sequence: u32, topic: &'static str, payload: &'static [u8]) -> Device
     DeviceMessage::Message(Message { app: APP, sequence, uptime_ms: 3000, topic, payload })
 }
 
+const FAULT: FaultRecord =
+    FaultRecord { pc: 0x1234, lr: 0x5678, cfsr: 0x100, address: 0xdead_beef, hfsr: None };
+
 fn device(name: &str) -> Option<DeviceMessage<'static>> {
     const GUESTS: &[GuestCounters] =
         &[GuestCounters { app: APP, fuel: Some(123456), slices: 12, host_calls: 7, restarts: 1 }];
@@ -85,7 +88,14 @@ fn device(name: &str) -> Option<DeviceMessage<'static>> {
         "hello_after_fault" => M::Hello(Hello {
             minor_max: 2,
             reset_reason: ResetReason::HardFault,
-            fault: Some(FaultRecord { pc: 0x1234, lr: 0x5678, cfsr: 0x100, address: 0xdead_beef }),
+            fault: Some(FAULT),
+            last_epoch: 5,
+            ..hello(4)
+        }),
+        "hello_after_stack_overflow" => M::Hello(Hello {
+            minor_max: 2,
+            reset_reason: ResetReason::StackOverflow,
+            fault: Some(FaultRecord { hfsr: Some(0x4000_0000), ..FAULT }),
             last_epoch: 5,
             ..hello(4)
         }),
@@ -351,7 +361,13 @@ fn the_largest_of_each_message_fits_a_frame() {
         slots_free: u8::MAX,
         messages_dropped: Some(u32::MAX),
     };
-    let fault = FaultRecord { pc: u32::MAX, lr: u32::MAX, cfsr: u32::MAX, address: u32::MAX };
+    let fault = FaultRecord {
+        pc: u32::MAX,
+        lr: u32::MAX,
+        cfsr: u32::MAX,
+        address: u32::MAX,
+        hfsr: Some(u32::MAX),
+    };
     let hello = Hello {
         board: &name,
         firmware: &name,

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use wasmbed_crds::condition;
-use wasmbed_crds::device::DeviceApplication;
+use wasmbed_crds::device::{DeviceApplication, DeviceStatus};
 use wasmbed_model::condition::kinds;
 use wasmbed_wire::{AppId, Budget, Digest, FaultRecord, GuestReason, GuestState, ResetReason};
 use wasmbed_wire::{RefusedReason, StateReport};
@@ -19,7 +19,7 @@ fn hello() -> HelloFacts {
         budget: Budget { arena_bytes: 1000, slot_bytes: 2000, slots: 3, guests: 2 },
         boot_count: 4,
         reset_reason: ResetReason::HardFault,
-        fault: Some(FaultRecord { pc: 0x100, lr: 0x200, cfsr: 3, address: 4 }),
+        fault: Some(FaultRecord { pc: 0x100, lr: 0x200, cfsr: 2, address: 4, hfsr: Some(1) }),
         image_format: 1,
         last_epoch: 0,
         host_calls: Some(0x8000_0009),
@@ -58,7 +58,25 @@ fn name_of(app: &AppId) -> Option<String> {
 }
 
 fn applications(facts: &Facts) -> Vec<DeviceApplication> {
-    facts.render("gw-0", &name_of, &[], Some(1), at(100)).applications
+    facts.render("gw-0", &name_of, None, Some(1), at(100)).applications
+}
+
+#[test]
+fn a_start_keeps_the_time_when_it_was_first_heard_of() {
+    let time = |status: &DeviceStatus| {
+        let time = status.last_reset.as_ref().and_then(|reset| reset.time.clone());
+        time.map(|time| time.0.as_second())
+    };
+    let facts = Facts::begin(9, hello(), Vec::new());
+    let first = facts.render("gw-0", &name_of, None, None, at(100));
+    assert_eq!(time(&first), Some(100));
+    let again = Facts::begin(10, hello(), Vec::new());
+    let again = again.render("gw-1", &name_of, Some(&first), None, at(200));
+    assert_eq!(time(&again), Some(100), "another session of the same start");
+    let next = HelloFacts { boot_count: 5, ..hello() };
+    let next = Facts::begin(11, next, Vec::new());
+    let next = next.render("gw-1", &name_of, Some(&again), None, at(300));
+    assert_eq!(time(&next), Some(300));
 }
 
 /// `NAME STATE REASON SINCE`, one per application.
@@ -77,7 +95,7 @@ fn check(facts: &Facts, expected: &[&str]) {
 #[test]
 fn a_session_says_what_the_board_is() {
     let facts = Facts::begin(9, hello(), Vec::new());
-    let status = facts.render("gw-0", &name_of, &[], Some(5), at(100));
+    let status = facts.render("gw-0", &name_of, None, Some(5), at(100));
     assert_eq!(status.epoch, Some(9));
     assert_eq!(status.gateway.as_deref(), Some("gw-0"));
     assert_eq!(status.firmware.as_deref(), Some("0.1.0"));
@@ -91,8 +109,7 @@ fn a_session_says_what_the_board_is() {
     );
     let reset = status.last_reset.expect("told by Hello");
     assert_eq!(reset.reason, "HardFault");
-    let detail = "pc 0x00000100, lr 0x00000200, cfsr 0x00000003, address 0x00000004";
-    assert_eq!(reset.detail.as_deref(), Some(detail));
+    assert_eq!(reset.fault.map(|fault| fault.kind), Some("AccessRefused".to_owned()));
     assert_eq!(status.observed_generation, None, "the device controller's field");
     assert_eq!(status.conditions.len(), 1, "Ready and Enrolled are the device controller's");
     assert!(condition::is_true(&status.conditions, kinds::CONNECTED));
@@ -247,7 +264,7 @@ fn the_end_of_a_session_says_why() {
         let mut facts = Facts::begin(9, hello(), Vec::new());
         assert!(facts.close(ended));
         assert!(!facts.close(Ended::ByPeer), "the first reason counts");
-        let status = facts.render("gw-0", &name_of, &[], None, at(1));
+        let status = facts.render("gw-0", &name_of, None, None, at(1));
         let connected = condition::find(&status.conditions, kinds::CONNECTED).expect("written");
         assert_eq!(format!("{} {}", connected.status, connected.reason), expected);
     }
