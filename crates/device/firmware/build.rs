@@ -16,6 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-check-cfg=cfg(board_uplink, values(\"ethernet\", \"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_entropy, values(\"serial\"))");
     println!("cargo::rustc-check-cfg=cfg(board_counter, values(\"cmsdk\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_protection, values(\"v7\", \"v8\"))");
+    println!("cargo::rustc-check-cfg=cfg(board_watchdog, values(\"cmsdk\", \"stm32\", \"none\"))");
     println!("cargo::rustc-check-cfg=cfg(board_leds, values(\"fpgaio\"))");
     println!("cargo::rustc-check-cfg=cfg(board_buttons, values(\"fpgaio\"))");
     println!("cargo::rustc-check-cfg=cfg(board_i2c, values(\"versatile\"))");

@@ -33,6 +33,10 @@ pub struct Board {
     pub systick: u32,
     /// Registers of a timer that counts for ever at the clock of the core, where there is one.
     pub counter: Option<u32>,
+    /// What resets a firmware that is stuck, where there is a driver for it.
+    pub watchdog: Option<Watchdog>,
+    /// Which memory protection the core has.
+    pub protection: Protection,
     /// Number of interrupt lines.
     pub interrupt_count: u16,
     /// How many upper bits of a priority byte exist.
@@ -71,6 +75,35 @@ pub enum Clocks {
     Stm32f1,
     /// `st,stm32f4-rcc`.
     Stm32f4,
+}
+
+/// A watchdog of the chip.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Watchdog {
+    /// Its driver.
+    pub driver: WatchdogDriver,
+    /// First register.
+    pub base: u32,
+    /// Frequency that it counts at.
+    pub clock_hz: u32,
+}
+
+/// A driver for a watchdog.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WatchdogDriver {
+    /// `arm,cmsdk-watchdog`.
+    Cmsdk,
+    /// `st,stm32-watchdog`.
+    Stm32,
+}
+
+/// Generation of the memory protection unit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protection {
+    /// ARMv7-M: regions of a power of two.
+    V7,
+    /// Armv8-M: regions of any length, and limits for the stacks.
+    V8,
 }
 
 /// A range of addresses.
@@ -233,6 +266,16 @@ pub struct Emulation {
     pub nic_model: Option<String>,
 }
 
+/// Bytes below the stack of interrupts that nobody may touch: what a memory protection unit knows at
+/// least, and a whole page of an emulator where there is room, because it is slow with parts of one.
+pub(crate) const fn guard_bytes(ram: Region) -> u32 {
+    if ram.bytes < 0x1_0000 { 32 } else { 1024 }
+}
+
+/// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
+/// outlives it. Chosen: what the record needs, and stacks want multiples of 8.
+pub(crate) const RESET_RECORD_BYTES: u32 = 32;
+
 /// Cores that have a Rust target, and whether it was tried here.
 const TARGETS: [(&str, &str); 4] = [
     ("arm,cortex-m3", "thumbv7m-none-eabi"),
@@ -266,6 +309,7 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
     };
     let nvic = reader.interrupt_controller()?;
     let systick = reader.first_of(&["arm,armv7m-systick", "arm,armv8m-systick"])?;
+    let is_v8 = reader.compatible("arm,v8m-nvic").is_ok();
     let board = Board {
         name,
         display_name: reader.texts(root, "model")?.remove(0),
@@ -278,6 +322,8 @@ pub fn interpret(tree: &Tree) -> Result<Board, Error> {
         ram: reader.memory("wasmbed,ram")?,
         systick: reader.region(systick)?.origin,
         counter: reader.counter(cpu)?,
+        watchdog: reader.watchdog()?,
+        protection: if is_v8 { Protection::V8 } else { Protection::V7 },
         interrupt_count: reader.number(nvic, "arm,num-irqs")? as u16,
         priority_bits: reader.number(nvic, "arm,num-irq-priority-bits")? as u8,
         emulation: {
@@ -420,6 +466,24 @@ impl<'tree> Reader<'tree> {
             return Err(Error::new(&property.place, message));
         }
         Ok(Some(self.region(node)?.origin))
+    }
+
+    fn watchdog(&self) -> Result<Option<Watchdog>, Error> {
+        if self.chosen()?.property("wasmbed,watchdog").is_none() {
+            return Ok(None);
+        }
+        let (node, property, path) = self.target("wasmbed,watchdog")?;
+        let driver = if is_kind(node, "arm,cmsdk-watchdog") {
+            WatchdogDriver::Cmsdk
+        } else if is_kind(node, "st,stm32-watchdog") {
+            WatchdogDriver::Stm32
+        } else {
+            let message = format!("wasmbed,watchdog is {path}, which has no watchdog driver");
+            let advice = "name a arm,cmsdk-watchdog or a st,stm32-watchdog, or leave it out";
+            return Err(Error::new(&property.place, message).advise(advice));
+        };
+        let base = self.region(node)?.origin;
+        Ok(Some(Watchdog { driver, base, clock_hz: self.clock_hz(node)? }))
     }
 
     fn interrupts(&self, node: &'tree Node) -> Result<Vec<Interrupt>, Error> {

@@ -2,29 +2,36 @@
 //! documentation is [`crate::page`]'s, QEMU's command line is made of the catalog by who starts it.
 
 use crate::Compiled;
-use crate::board::{Board, Chip, Clocks, GuestHardware, Pins, Uart, Uplink};
+use crate::board::{
+    Board, Chip, Clocks, GuestHardware, Pins, Protection, RESET_RECORD_BYTES, Region, Uart, Uplink,
+    WatchdogDriver, guard_bytes,
+};
 use std::fmt::Write;
 
-/// Bytes at the end of the RAM that no section and no stack uses: there the reason of a reset
-/// outlives it. Chosen: the record is 28 bytes long, and stacks want multiples of 8.
-const RESET_RECORD_BYTES: u32 = 32;
+/// Address ranges that the architecture sets aside for one kind of access are this long.
+const BLOCK_BYTES: u32 = 0x2000_0000;
 
-/// `memory.x` for `cortex-m-rt`: the loop's stack lies below that of interrupts, both at the end
-/// of the RAM, so that neither can be as long as the other allows without being noticed in size.
+/// Where the private peripherals of the core are, which no protection covers.
+const PRIVATE_BLOCK: u32 = 0xe000_0000;
+
+/// `memory.x` for `cortex-m-rt`. The loop's stack lies at the beginning of the RAM: what grows
+/// beyond it leaves the RAM, however far it goes. Then come a guard, the stack of interrupts, and
+/// everything else.
 pub fn linker_script(board: &Board) -> String {
     let guests = &board.guests;
+    let guard = guard_bytes(board.ram);
+    let below = guests.stack_bytes + guard + guests.interrupt_stack_bytes;
     format!(
         "/* Generated from the board file of {name}. */\n\
-         MEMORY\n{{\n  FLASH : ORIGIN = {code:#010x}, LENGTH = {code_bytes}\n  \
-         RAM : ORIGIN = {ram:#010x}, LENGTH = {ram_bytes}\n}}\n\
          _interrupt_stack_bytes = {interrupt};\n\
          _loop_stack_bytes = {stack};\n\
-         _reset_record = ORIGIN(RAM) + LENGTH(RAM) - {RESET_RECORD_BYTES};\n\
-         _stack_start = _reset_record;\n\
-         _loop_stack_start = _stack_start - _interrupt_stack_bytes;\n\
-         _loop_stack_end = _loop_stack_start - _loop_stack_bytes;\n\
-         ASSERT(__sheap <= _loop_stack_end, \"\n\
-         ERROR: static memory and the stacks of the board file do not fit the RAM.\");\n",
+         _loop_stack_end = {ram:#010x};\n\
+         _loop_stack_start = _loop_stack_end + _loop_stack_bytes;\n\
+         _stack_end = _loop_stack_start + {guard};\n\
+         _stack_start = _stack_end + _interrupt_stack_bytes;\n\
+         _reset_record = {ram:#010x} + {ram_bytes} - {RESET_RECORD_BYTES};\n\
+         MEMORY\n{{\n  FLASH : ORIGIN = {code:#010x}, LENGTH = {code_bytes}\n  \
+         RAM : ORIGIN = {statics:#010x}, LENGTH = {statics_bytes}\n}}\n",
         name = board.name,
         code = board.code.origin,
         code_bytes = board.code.bytes,
@@ -32,13 +39,37 @@ pub fn linker_script(board: &Board) -> String {
         ram_bytes = board.ram.bytes,
         interrupt = guests.interrupt_stack_bytes,
         stack = guests.stack_bytes,
+        statics = board.ram.origin + below,
+        statics_bytes = board.ram.bytes - below - RESET_RECORD_BYTES,
     )
+}
+
+/// What the firmware may do where; the rest of the address space is refused.
+fn regions(board: &Board) -> Vec<(Region, &'static str)> {
+    let mut regions = vec![(board.code, "Code"), (board.ram, "Data")];
+    let devices = board.peripherals.iter().map(|(_, base)| base - base % BLOCK_BYTES);
+    let mut blocks: Vec<u32> = devices
+        .filter(|block| {
+            ![board.code.origin, board.ram.origin].iter().any(|m| m - m % BLOCK_BYTES == *block)
+        })
+        .filter(|block| *block != PRIVATE_BLOCK)
+        .collect();
+    blocks.sort_unstable();
+    blocks.dedup();
+    let blocks = blocks.into_iter().map(|origin| Region { origin, bytes: BLOCK_BYTES });
+    regions.extend(blocks.map(|block| (block, "Device")));
+    // The other generation keeps limits of both stacks.
+    if board.protection == Protection::V7 {
+        let origin = board.ram.origin + board.guests.stack_bytes;
+        regions.push((Region { origin, bytes: guard_bytes(board.ram) }, "Nothing"));
+    }
+    regions
 }
 
 /// Rust for the firmware: constants, and the interrupt table that names the roles' handlers.
 pub fn firmware_constants(compiled: &Compiled) -> String {
     let board = &compiled.board;
-    let mut text = String::new();
+    let mut text = String::from("use wasmbed_hal::mpu::{Region, Rights};\n");
     let mut constant = |doc: &str, name: &str, kind: &str, value: String| {
         let _ = writeln!(text, "/// {doc}\npub const {name}: {kind} = {value};");
     };
@@ -48,6 +79,32 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
     if let Some(counter) = board.counter {
         constant("Registers of the counter.", "COUNTER", "usize", format!("{counter:#010x}"));
     }
+    if let Some(watchdog) = board.watchdog {
+        constant(
+            "Registers of the watchdog.",
+            "WATCHDOG",
+            "usize",
+            format!("{:#010x}", watchdog.base),
+        );
+        let hz = watchdog.clock_hz.to_string();
+        constant("Frequency that the watchdog counts at.", "WATCHDOG_HZ", "u32", hz);
+    }
+    let regions = regions(board);
+    let list: String = regions
+        .iter()
+        .map(|(region, rights)| {
+            format!(
+                "\n    Region {{ origin: {:#010x}, bytes: {:#x}, rights: Rights::{rights} }},",
+                region.origin, region.bytes
+            )
+        })
+        .collect();
+    constant(
+        "What may be done where.",
+        "REGIONS",
+        &format!("[Region; {}]", regions.len()),
+        format!("[{list}\n]"),
+    );
     constant("First address of the RAM.", "RAM", "usize", format!("{:#010x}", board.ram.origin));
     constant("Length of the RAM.", "RAM_BYTES", "usize", board.ram.bytes.to_string());
     constant(
@@ -59,6 +116,12 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
     constant("Guests at a time.", "GUEST_COUNT_MAX", "usize", board.guests.count_max.to_string());
     constant("Memory of all guests.", "ARENA_BYTES", "usize", board.guests.arena_bytes.to_string());
     constant("Stack of the loop.", "STACK_BYTES", "usize", board.guests.stack_bytes.to_string());
+    constant(
+        "Stack of interrupts and faults.",
+        "INTERRUPT_STACK_BYTES",
+        "usize",
+        board.guests.interrupt_stack_bytes.to_string(),
+    );
     constant("Size of the flash.", "STORAGE_BYTES", "usize", board.storage.bytes.to_string());
     constant(
         "Most data bytes of one flash request.",
@@ -272,6 +335,15 @@ pub fn firmware_choices(board: &Board) -> Vec<(&'static str, &'static str)> {
         Clocks::Stm32f4 => ("board_clocks", "stm32f4"),
     }));
     choices.extend(board.counter.map(|_| ("board_counter", "cmsdk")));
+    choices.push(match board.protection {
+        Protection::V7 => ("board_protection", "v7"),
+        Protection::V8 => ("board_protection", "v8"),
+    });
+    choices.push(match board.watchdog.map(|watchdog| watchdog.driver) {
+        Some(WatchdogDriver::Cmsdk) => ("board_watchdog", "cmsdk"),
+        Some(WatchdogDriver::Stm32) => ("board_watchdog", "stm32"),
+        None => ("board_watchdog", "none"),
+    });
     choices.extend(board.entropy.as_ref().map(|_| ("board_entropy", "serial")));
     let hardware = &board.guest_hardware;
     choices.extend(hardware.leds.map(|_| ("board_leds", "fpgaio")));

@@ -20,7 +20,7 @@ mod tree;
 pub use binding::Bindings;
 pub use board::{
     Board, Chip, Clocks, Driver, Emulation, Ethernet, GuestHardware, Guests, I2c, Interrupt, Pins,
-    Port, Region, Role, Storage, Uart, Uplink,
+    Port, Protection, Region, Role, Storage, Uart, Uplink, Watchdog, WatchdogDriver,
 };
 pub use error::{Error, Place};
 pub use generate::{

@@ -203,7 +203,11 @@ fn everything_follows_when_a_port_moves_and_the_ram_shrinks() {
     assert_eq!(before.board.ram.bytes, 0x40_0000);
     assert_eq!(after.board.ram.bytes, 0x10_0000);
     let script = linker_script(&after.board);
-    assert!(script.contains("RAM : ORIGIN = 0x20000000, LENGTH = 1048576"), "{script}");
+    // The loop's stack, the guard, the stack of interrupts and the reset record are apart.
+    let statics = 0x10_0000 - 0x4000 - 0x400 - 0x400 - 32;
+    let line = format!("RAM : ORIGIN = 0x20004800, LENGTH = {statics}");
+    assert!(script.contains(&line), "{script}");
+    assert!(script.contains("_loop_stack_end = 0x20000000;"), "{script}");
     let constants = firmware_constants(&after);
     let console = constants.split("pub mod console").nth(1).unwrap();
     assert!(console.contains("BASE: usize = 0x4000c000"), "{constants}");
@@ -211,6 +215,49 @@ fn everything_follows_when_a_port_moves_and_the_ram_shrinks() {
     let table: Vec<&str> = constants.split("__INTERRUPTS").nth(1).unwrap().lines().collect();
     assert_eq!(table[1 + 22].trim(), "crate::vectors::console,");
     assert_eq!(table[1].trim(), "crate::vectors::unexpected,");
+}
+
+/// `ORIGIN BYTES RIGHTS` of each region that the firmware of a board allows or forbids.
+fn regions(board: &str) -> Vec<String> {
+    let file = root().join("boards").join(board).join("board.dts");
+    let compiled = compile(&file, &root().join("dts")).unwrap_or_else(|error| panic!("{error}"));
+    let constants = firmware_constants(&compiled);
+    let list = constants.split("pub const REGIONS").nth(1).unwrap().split("];").next().unwrap();
+    list.lines()
+        .filter_map(|line| line.trim().strip_prefix("Region { origin: "))
+        .map(|line| {
+            let line = line.replace(", bytes: ", " ").replace(", rights: Rights::", " ");
+            line.trim_end_matches(" },").to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn what_may_be_done_where_follows_the_board() {
+    let check = |board: &str, expected: &[&str]| assert_eq!(regions(board), expected, "{board}");
+    check(
+        "mps2-an500",
+        &[
+            "0x00000000 0x400000 Code",
+            "0x20000000 0x400000 Data",
+            "0x40000000 0x20000000 Device",
+            "0xa0000000 0x20000000 Device",
+            "0x20004000 0x400 Nothing",
+        ],
+    );
+    check(
+        "mps2-an505",
+        &["0x10000000 0x400000 Code", "0x38000000 0x400000 Data", "0x40000000 0x20000000 Device"],
+    );
+    check(
+        "olimex-stm32-h405",
+        &[
+            "0x08000000 0x100000 Code",
+            "0x20000000 0x20000 Data",
+            "0x40000000 0x20000000 Device",
+            "0x20001800 0x400 Nothing",
+        ],
+    );
 }
 
 #[test]

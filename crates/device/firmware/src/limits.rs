@@ -79,3 +79,8 @@ pub const PAUSE_US_MAX: u64 = 60_000_000;
 
 /// Milliseconds of running after which faults are counted anew. Chosen: several heartbeats.
 pub const SETTLED_MS: u64 = 60_000;
+
+/// Seconds without a turn of the loop after which the firmware is stuck. Chosen: the longest turns
+/// are those that wait for a flash server which is gone, five seconds each, and an emulator that gets
+/// a twentieth of a processor takes a second for the cryptography of one.
+pub const STUCK_SECONDS: u32 = 16;

@@ -15,10 +15,12 @@ mod limits;
 mod network;
 mod platform;
 mod ports;
+mod protection;
 mod stack;
 #[cfg(board_uplink = "serial")]
 mod uplink;
 mod vectors;
+mod watchdog;
 
 use crate::console::{Part, say};
 use crate::platform::Board;
@@ -64,6 +66,8 @@ extern "C" fn run() -> ! {
     // SAFETY: called once, and nothing else takes the core's peripherals.
     let mut core = unsafe { cortex_m::Peripherals::steal() };
     clock::start();
+    watchdog::start();
+    let is_protected = protection::start();
     if let Some(complaint) = ports::start(&mut core.NVIC, &mut core.SCB) {
         say(&[Part::Text("start: "), Part::Text(complaint)]);
         halt();
@@ -76,6 +80,9 @@ extern "C" fn run() -> ! {
     // SAFETY: as above.
     let device = unsafe { &mut *addr_of_mut!(DEVICE) };
     let Some(mut transport) = Transport::start(buffers) else { halt() };
+    if !is_protected {
+        say(&[Part::Text("start: no memory protection")]);
+    }
     fault::show(&last);
     pause(last.streak);
     // SAFETY: `run` is called once.
@@ -118,7 +125,14 @@ fn pause(streak: u32) {
         Part::Number(u64::from(streak)),
         Part::Text(" faults in a row"),
     ]);
-    clock::wait(pause_us, || true, || None::<()>);
+    clock::wait(
+        pause_us,
+        || true,
+        || {
+            watchdog::feed();
+            None::<()>
+        },
+    );
 }
 
 /// The loop: device, transport, sleep.
@@ -129,14 +143,13 @@ fn serve<const GUESTS: usize>(
 ) -> ! {
     let mut is_settled = false;
     loop {
+        watchdog::feed();
         let now_ms = clock::CLOCK.now_us() / 1_000;
         if !is_settled && now_ms > limits::SETTLED_MS {
             is_settled = true;
             fault::settle();
         }
         let next = device.step(now_ms, platform);
-        // Whatever lies below the stack is spoilt then, so nothing can be saved.
-        assert!(!stack::is_exhausted(), "the stack of the loop is too small");
         if next.wants == Wants::Reboot {
             say(&[Part::Text("reboot: requested")]);
             fault::reboot();
@@ -171,6 +184,7 @@ fn start_error(error: StartError) -> &'static str {
 fn halt() -> ! {
     say(&[Part::Text("halted")]);
     loop {
+        watchdog::feed();
         clock::sleep(u64::MAX, || true);
     }
 }

@@ -108,10 +108,13 @@ pub fn start(nvic: &mut NVIC, scb: &mut SCB) -> Option<&'static str> {
     };
     #[cfg(board_uplink = "serial")]
     let complaint = None;
-    // The timer never interrupts another handler, so the stack of interrupts holds one at a time.
+    // What tells the time never interrupts another handler. Where the timer also watches over the
+    // loop, it is above all others, and leaves the time to an exception that is not.
     let last = board::INTERRUPTS.iter().map(|(_, priority)| *priority).max().unwrap_or(0);
+    let clock =
+        if cfg!(board_watchdog = "cmsdk") { SystemHandler::SysTick } else { SystemHandler::PendSV };
     // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.
-    unsafe { scb.set_priority(SystemHandler::SysTick, last) };
+    unsafe { scb.set_priority(clock, last) };
     for (number, priority) in board::INTERRUPTS {
         let line = Line(number);
         // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.

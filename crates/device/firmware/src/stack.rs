@@ -1,6 +1,7 @@
 //! The loop's own stack: interrupts keep the other one, so that a guest or the session can never
-//! take the room that a fault needs.
+//! take the room that a fault needs. Below the loop's stack the RAM ends.
 
+use crate::board;
 use core::arch::asm;
 
 /// Painted into the free stack, to see later how deep it went.
@@ -9,6 +10,7 @@ const PAINT: u32 = u32::from_be_bytes(*b"free");
 unsafe extern "C" {
     static _loop_stack_start: u32;
     static _loop_stack_end: u32;
+    static _stack_start: u32;
 }
 
 /// Moves to the loop's stack and calls `body` there. What was on the former stack stays unused;
@@ -16,6 +18,8 @@ unsafe extern "C" {
 pub fn run(body: extern "C" fn() -> !) -> ! {
     paint();
     let top = &raw const _loop_stack_start;
+    #[cfg(board_protection = "v8")]
+    limit();
     // SAFETY: the linker script reserves the range below `top` for this stack and checks that
     // nothing else lies in it; the stack pointer in use now lies above it.
     unsafe {
@@ -30,6 +34,17 @@ pub fn run(body: extern "C" fn() -> !) -> ! {
             options(noreturn)
         )
     }
+}
+
+/// Tells the core where both stacks end: it checks before it writes.
+#[cfg(board_protection = "v8")]
+fn limit() {
+    let interrupts_end = (&raw const _stack_start).addr() - board::INTERRUPT_STACK_BYTES;
+    let loop_end = (&raw const _loop_stack_end).addr();
+    // SAFETY: the stack in use now is that of interrupts, and lies above its end.
+    unsafe { asm!("msr msplim, {end}", end = in(reg) interrupts_end) };
+    // SAFETY: the other stack is not in use yet.
+    unsafe { asm!("msr psplim, {end}", end = in(reg) loop_end) };
 }
 
 /// Makes the guest that runs stop where it is, if one does. To be called by the interrupt that ends
@@ -59,10 +74,15 @@ fn paint() {
     }
 }
 
-/// True if the last word of the loop's stack has been used.
-pub fn is_exhausted() -> bool {
-    // SAFETY: the word is inside of the range that the linker script reserves.
-    unsafe { (&raw const _loop_stack_end).read_volatile() != PAINT }
+/// Whether a frame at `address` lies in its stack: the loop's, or that of interrupts.
+pub fn holds(address: usize, is_loop: bool) -> bool {
+    let (start, bytes) = if is_loop {
+        ((&raw const _loop_stack_start).addr(), board::STACK_BYTES)
+    } else {
+        ((&raw const _stack_start).addr(), board::INTERRUPT_STACK_BYTES)
+    };
+    // One at the very start would be an empty stack, which an exception never leaves.
+    start.wrapping_sub(address).wrapping_sub(1) < bytes
 }
 
 /// Bytes of the loop's stack that were never used.

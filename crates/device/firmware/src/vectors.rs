@@ -1,6 +1,21 @@
 //! Interrupt handlers by role. The generated table in [`crate::board`] says which line leads where.
 
-use crate::{clock, fault, ports, stack};
+use crate::{clock, fault, ports, stack, watchdog};
+
+/// The whole of a handler that wants the address of the frame which the processor saved, on
+/// whichever stack.
+macro_rules! with_frame {
+    ($handler:path) => {
+        core::arch::naked_asm!(
+            "tst lr, #4",
+            "ite eq",
+            "mrseq r0, msp",
+            "mrsne r0, psp",
+            "b {handler}",
+            handler = sym $handler,
+        )
+    };
+}
 
 /// An entry of the vector table.
 pub type Vector = unsafe extern "C" fn();
@@ -45,8 +60,38 @@ pub extern "C" fn unexpected() {
     fault::unexpected_interrupt();
 }
 
+/// Time of the loop is over, or of a slice.
+#[cfg(board_watchdog = "cmsdk")]
 #[cortex_m_rt::exception]
 fn SysTick() {
+    time_passed();
+}
+
+/// The watchdog had no word from the loop for a while.
+#[cfg(board_watchdog = "cmsdk")]
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn NonMaskableInt() {
+    with_frame!(watchdog::expired)
+}
+
+/// The timer came round. Above all other interrupts, to find even one of them that hangs, and
+/// nearly without a stack of its own: what the clock has to do waits until the others are done.
+#[cfg(not(board_watchdog = "cmsdk"))]
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn SysTick() {
+    with_frame!(watchdog::tick)
+}
+
+/// Time of the loop is over, or of a slice.
+#[cfg(not(board_watchdog = "cmsdk"))]
+#[cortex_m_rt::exception]
+fn PendSV() {
+    time_passed();
+}
+
+fn time_passed() {
     if clock::CLOCK.interrupt() {
         stack::stop_guest();
     }

@@ -212,7 +212,13 @@ impl SysTick {
         &self.is_slice_over
     }
 
-    /// To be called by the SysTick exception. Whether a slice ended just now.
+    /// Cycles from one interrupt of the timer to the next, as it is set now. Adding them up at each
+    /// interrupt measures time that an emulator which stood still adds nothing to.
+    pub fn period_cycles(&self) -> u32 {
+        self.registers().reload.read() + 1
+    }
+
+    /// To be called after the timer's interrupt. Whether a slice ended just now.
     pub fn interrupt(&self) -> bool {
         critical_section::with(|section| {
             let now = self.cycles(section);

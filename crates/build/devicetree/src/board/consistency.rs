@@ -1,6 +1,9 @@
 //! What no single node can be blamed for, said at the node that is most likely wrong.
 
-use super::{Board, Clocks, Driver, Guests, Interrupt, Reader, Region, Uart, Uplink, is_enabled};
+use super::{
+    Board, Clocks, Driver, Guests, Interrupt, Protection, RESET_RECORD_BYTES, Reader, Region, Uart,
+    Uplink, guard_bytes, is_enabled,
+};
 use crate::error::Error;
 use crate::tree::Node;
 
@@ -159,17 +162,40 @@ fn check_clocks(
 fn check_memory(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
     let guests = reader.compatible("wasmbed,guests")?;
     let Guests { arena_bytes, stack_bytes, interrupt_stack_bytes, .. } = board.guests;
-    let wanted = u64::from(arena_bytes) + u64::from(stack_bytes) + u64::from(interrupt_stack_bytes);
+    let guard_bytes = guard_bytes(board.ram);
+    let reserved = u64::from(guard_bytes + RESET_RECORD_BYTES);
+    let stacks = u64::from(stack_bytes) + u64::from(interrupt_stack_bytes);
+    let wanted = u64::from(arena_bytes) + stacks + reserved;
     if wanted > u64::from(board.ram.bytes) {
         let message = format!("arena and stacks want {wanted} of {} bytes of RAM", board.ram.bytes);
         let error = Error::new(&reader.property(guests, "arena-size")?.place, message);
         return Err(error.advise("make arena-size or a stack smaller"));
     }
+    if !stack_bytes.is_multiple_of(guard_bytes) {
+        let message = format!("the stack of the loop is no multiple of {guard_bytes} bytes");
+        let error = Error::new(&reader.property(guests, "stack-size")?.place, message);
+        return Err(error.advise("a guard of that size comes behind it"));
+    }
+    check_protection(board, reader)?;
     if !board.storage.bytes.is_multiple_of(board.storage.erase_block_bytes) {
         let storage = reader.compatible("wasmbed,serial-flash")?;
         let message = "size is not a multiple of erase-block-size";
         let error = Error::new(&reader.property(storage, "size")?.place, message);
         return Err(error.advise("two log segments of 4096, then slots of 65536 bytes"));
+    }
+    Ok(())
+}
+
+/// The older memory protection knows only powers of two.
+fn check_protection(board: &Board, reader: &Reader<'_>) -> Result<(), Error> {
+    let has_powers = board.protection == Protection::V7;
+    for (key, region) in [("wasmbed,code", board.code), ("wasmbed,ram", board.ram)] {
+        let is_aligned = region.bytes.is_power_of_two() && region.origin % region.bytes == 0;
+        if has_powers && !is_aligned {
+            let message = format!("{key} cannot be protected: no power of two, or not aligned");
+            let error = Error::new(&reader.property(reader.chosen()?, key)?.place, message);
+            return Err(error.advise("say less of it in the node of the memory"));
+        }
     }
     Ok(())
 }

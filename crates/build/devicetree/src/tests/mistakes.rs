@@ -142,8 +142,23 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("&leds { ngpios = <0>; };", "ngpios is 0, not within 1 and 32", ""),
     (
         "&zbt_data { reg = <0x20000000 0x8000>; };",
-        "arena and stacks want 541696 of 32768 bytes of RAM",
+        "arena and stacks want 541760 of 32768 bytes of RAM",
         "make arena-size or a stack smaller",
+    ),
+    (
+        "&zbt_data { reg = <0x20000000 0x180000>; };",
+        "wasmbed,ram cannot be protected: no power of two, or not aligned",
+        "say less of it in the node of the memory",
+    ),
+    (
+        "/ { guests { stack-size = <0x4010>; }; };",
+        "the stack of the loop is no multiple of 1024 bytes",
+        "a guard of that size comes behind it",
+    ),
+    (
+        "/ { chosen { wasmbed,watchdog = &timer1; }; };",
+        "wasmbed,watchdog is /soc/timer@40001000, which has no watchdog driver",
+        "name a arm,cmsdk-watchdog or a st,stm32-watchdog, or leave it out",
     ),
     (
         "&storage { size = <100000>; };",

@@ -58,7 +58,8 @@ fn time_goes_on_when_the_counter_overflows() {
 fn an_idle_clock_wakes_as_seldom_as_it_can() {
     let bench = Bench::new();
     assert_eq!(bench.get(CONTROL), 0b111);
-    bench.pass(RELOAD_MAX);
+    bench.pass(3 * RELOAD_MAX);
+    assert_eq!(bench.clock.period_cycles(), RELOAD_MAX, "however late the interrupt comes");
     assert!(!bench.clock.interrupt());
     assert_eq!(bench.get(RELOAD), RELOAD_MAX - 1);
 }
