@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod counting;
 pub mod filling;
 pub mod fleet;
+pub mod gdb;
 pub mod modules;
 pub mod platform;
 pub mod recording;

@@ -175,8 +175,8 @@ fn e2e_group(board: &str) -> Result<Counts> {
     environment.extend(engine::seed_variable());
     let mut counts = cargo_test(&["--package", "wasmbed-tests", "--lib"], &environment)?;
     for test in [
-        "e2e", "guests", "hardware", "names", "storage", "faults", "cable", "link", "ten", "roles",
-        "wire",
+        "e2e", "guests", "hardware", "names", "storage", "faults", "guard", "cable", "link", "ten",
+        "roles", "wire",
     ] {
         let start = Instant::now();
         let part = cargo_test(&["--package", "wasmbed-tests", "--test", test], &environment)?;
