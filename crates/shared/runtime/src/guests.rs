@@ -182,8 +182,10 @@ pub struct Guest {
     pub instance: Late<Instance>,
     /// When it was started last.
     pub started_at_ms: u64,
-    /// Fuel used since the last start.
+    /// Fuel used since the last start, if it is counted; see [`Guest::fuel`].
     pub fuel_used: u64,
+    /// Whether fuel is counted: without a limit, boards do not.
+    pub is_fuel_counted: bool,
     /// Slices since the last start.
     pub slices: u32,
     /// Host calls since the last start.
@@ -231,6 +233,7 @@ impl Guest {
         instance: Late::Unset,
         started_at_ms: 0,
         fuel_used: 0,
+        is_fuel_counted: false,
         slices: 0,
         host_calls: 0,
         previous: None,
@@ -263,10 +266,15 @@ impl Guest {
         self.detail.fill(StateReport {
             restarts: self.restarts,
             memory_bytes: self.range.map(|range| range.bytes),
-            fuel: Some(self.fuel_used).filter(|fuel| *fuel > 0),
+            fuel: self.fuel(),
             backoff_ms,
             ..report
         })
+    }
+
+    /// Fuel used since the last start, where it is counted.
+    pub fn fuel(&self) -> Option<u64> {
+        self.is_fuel_counted.then_some(self.fuel_used)
     }
 
     /// Goes on after waiting: the call that parked is made again.
@@ -486,9 +494,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         platform.slice_end();
         guest.slices = guest.slices.saturating_add(1);
         guest.host_calls = guest.host_calls.saturating_add(calls);
-        // Without a limit, boards do not count.
-        let is_counted = guest.fuel_limit.is_some() || slice_fuel.is_some();
-        guest.fuel_used = if is_counted { instance.fuel_used() } else { 0 };
+        guest.is_fuel_counted = guest.fuel_limit.is_some() || slice_fuel.is_some();
+        guest.fuel_used = instance.fuel_used();
         guest.has_run = true;
         self.counters.slices = self.counters.slices.wrapping_add(1);
         self.counters.journal_stores = self.counters.journal_stores.wrapping_add(stores);

@@ -195,6 +195,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         guest.stage = Stage::Ready;
         guest.has_run = false;
         guest.fuel_used = 0;
+        guest.is_fuel_counted = false;
         guest.slices = 0;
         guest.host_calls = 0;
         guest.started_at_ms = now_ms;

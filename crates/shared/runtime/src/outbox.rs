@@ -179,7 +179,7 @@ const NO_GUEST: GuestCounters = GuestCounters {
 pub fn counters_of(guest: &Guest) -> GuestCounters {
     GuestCounters {
         app: guest.app,
-        fuel: Some(guest.fuel_used).filter(|fuel| *fuel > 0),
+        fuel: guest.fuel(),
         slices: guest.slices,
         host_calls: guest.host_calls,
         restarts: guest.restarts,
