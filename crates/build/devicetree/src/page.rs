@@ -2,7 +2,7 @@
 //! fails when it is stale.
 
 use crate::Compiled;
-use crate::board::{Board, Chip, Driver, Interrupt, Region, Role, Uart, Uplink};
+use crate::board::{Board, Chip, Driver, Interrupt, Region, Role, Uart, Uplink, WatchdogDriver};
 use std::fmt::Write;
 
 /// The whole page.
@@ -103,6 +103,14 @@ fn write_hardware(text: &mut String, board: &Board) {
     if let Some(counter) = board.counter {
         let clock = frequency(board.clock_hz);
         row(text, &["timer", "counter", "chip-mps2::timer", &hex(counter), core, &clock, core]);
+    }
+    if let Some(watchdog) = &board.watchdog {
+        let driver = match watchdog.driver {
+            WatchdogDriver::Cmsdk => "chip-mps2::watchdog",
+            WatchdogDriver::Stm32 => "chip-stm32::watchdog",
+        };
+        let clock = frequency(watchdog.clock_hz);
+        row(text, &["watchdog", "watchdog", driver, &hex(watchdog.base), core, &clock, core]);
     }
     let is_shared =
         matches!(&board.uplink, Uplink::Serial(uart) if uart.path == board.console.path);
