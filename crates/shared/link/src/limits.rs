@@ -25,3 +25,7 @@ pub const WINDOW_BYTES_MIN: u16 = 64;
 
 /// Largest receive window of a device: counters of 16 bits stay unambiguous.
 pub const WINDOW_BYTES_MAX: u16 = 16_384;
+
+/// Bytes that a device may say in a session which the host knows to have ended, before it is told so
+/// again: less than one heartbeat of the protocol takes.
+pub const UNHEEDED_BYTES_MAX: usize = 32;

@@ -26,7 +26,8 @@
 //! nonce; it discards what arrives until exactly that nonce comes back, so nothing meant for its
 //! former life reaches it. The host is lost at each new connection and after anything that is no
 //! frame, and then obeys nothing until it has seen that many zeros: text that looks like frames,
-//! inside one that was torn, is never obeyed. It ignores zeros between frames.
+//! inside one that was torn, is never obeyed. It ignores zeros between frames. A device that goes on
+//! with a session which has ended is told so again and again, since it may have missed it.
 
 mod device;
 mod flow;

@@ -3,7 +3,9 @@
 use super::flow::{Counted, Flow};
 use super::frame::{Frame, Parser, Progress, Received, Short};
 use super::{CloseReason, Kind, START_ZEROS};
-use crate::limits::{HOST_WINDOW_BYTES, UPLINK_PAYLOAD_BYTES_MAX, WINDOW_BYTES_MAX};
+use crate::limits::{
+    HOST_WINDOW_BYTES, UNHEEDED_BYTES_MAX, UPLINK_PAYLOAD_BYTES_MAX, WINDOW_BYTES_MAX,
+};
 
 /// What happened on the line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +43,24 @@ pub struct Host {
     flow: Flow,
     /// A frame that is to be sent before all others.
     urgent: Option<Short>,
+    unheeded: Unheeded,
+}
+
+/// Bytes from a device that takes a session for open, since it was last told that none is.
+#[derive(Debug)]
+struct Unheeded(usize);
+
+impl Unheeded {
+    /// Counts more of them. A frame, now and then, to tell the device again: the one that told it may
+    /// have been lost, and such a device waits for nothing.
+    fn count(&mut self, bytes: usize) -> Option<Short> {
+        self.0 += bytes;
+        if self.0 < UNHEEDED_BYTES_MAX {
+            return None;
+        }
+        self.0 = 0;
+        Some(Short::new(Kind::Lost, 0, &[]))
+    }
 }
 
 impl Default for Host {
@@ -60,6 +80,7 @@ impl Host {
             parser: Parser::new(),
             flow: Flow::new(HOST_WINDOW_BYTES, 0, 0),
             urgent: Some(Short::new(Kind::Lost, 0, &[])),
+            unheeded: Unheeded(0),
         }
     }
 
@@ -75,7 +96,11 @@ impl Host {
         if self.zeros == START_ZEROS {
             return self.restart();
         }
-        if self.state == State::Lost || (byte == 0 && self.parser.is_between()) {
+        if self.state == State::Lost {
+            self.urgent = self.urgent.or(self.unheeded.count(usize::from(byte != 0)));
+            return None;
+        }
+        if byte == 0 && self.parser.is_between() {
             return None;
         }
         let meaning = match self.parser.push(byte) {
@@ -85,6 +110,10 @@ impl Host {
         };
         match meaning {
             Meaning::Nothing => None,
+            Meaning::Stale(bytes) => {
+                self.urgent = self.urgent.or(self.unheeded.count(bytes.into()));
+                None
+            }
             Meaning::Event(event) => {
                 if self.state == State::Started {
                     self.state = State::Idle;
@@ -154,6 +183,8 @@ impl Host {
 
 enum Meaning<'a> {
     Nothing,
+    /// So many bytes of a session that has ended.
+    Stale(u16),
     Event(HostEvent<'a>),
     Sync([u8; super::SYNC_BYTES]),
     Closed,
@@ -168,8 +199,9 @@ fn understand<'a>(state: State, flow: &mut Flow, frame: &Received<'a>) -> Meanin
             _ => Meaning::Broken,
         },
         Kind::Echo | Kind::Lost => Meaning::Broken,
-        // The device has not heard yet that the session has ended.
-        Kind::Credit | Kind::Closed | Kind::Session if state != State::Open => Meaning::Nothing,
+        Kind::Closed if state != State::Open => Meaning::Nothing,
+        // The device has not heard yet, or not at all, that the session has ended.
+        Kind::Credit | Kind::Session if state != State::Open => Meaning::Stale(frame.frame_bytes()),
         Kind::Credit | Kind::Closed | Kind::Session => match flow.receive(frame) {
             Counted::Nothing => Meaning::Nothing,
             Counted::Session(payload) => {

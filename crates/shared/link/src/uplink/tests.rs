@@ -201,10 +201,13 @@ impl World {
             self.to_device.extend(frame.bytes());
             self.down_sent += frame.payload().len();
         }
-        self.ring_max = self.ring_max.max(self.to_device.len() - self.stale);
+        if self.host.is_open() {
+            self.ring_max = self.ring_max.max(self.to_device.len() - self.stale);
+        }
         // One Echo or one Lost beside what was counted: a device has 16 bytes for it and takes the
         // first three of an Echo before more than them can come.
-        assert!(self.ring_max <= usize::from(self.window) + ECHO_BYTES, "beyond the credit");
+        let is_within = self.ring_max <= usize::from(self.window) + ECHO_BYTES;
+        assert!(is_within, "beyond the credit");
         // The device is slower than the line: it takes a byte only now and then.
         if (self.carried[0].is_multiple_of(2) || self.to_host.is_empty())
             && let Some(byte) = self.to_device.pop_front()
@@ -406,6 +409,47 @@ fn the_console_is_heard_without_a_session_and_beside_one() {
         .flatten()
         .collect();
     assert_eq!(heard, text);
+}
+
+#[test]
+fn a_device_that_missed_the_end_is_told_again_when_it_speaks() {
+    let mut cases = 0;
+    for is_host_new in [false, true] {
+        for missed in 0..3 {
+            let mut world = World::new(224);
+            (world.up, world.down) = (Vec::new(), Vec::new());
+            world.start();
+            while !world.device.is_open() {
+                assert!(world.turn());
+            }
+            if is_host_new {
+                world.restart_host();
+                assert!(world.host.control().is_some());
+            } else {
+                assert!(world.host.close(CloseReason::ByPeer).is_some());
+            }
+            // What the host said is lost, and so is what it says to the first heartbeats.
+            let mut told = Vec::new();
+            for heartbeat in 0..=missed {
+                let frame = bytes(&world.device.session(&[0x55; 40]).unwrap());
+                frame.iter().for_each(|byte| assert_eq!(world.host.receive(*byte), None));
+                let said = world.host.control();
+                if heartbeat == missed {
+                    told.extend_from_slice(said.unwrap().bytes());
+                }
+            }
+            let hears = |byte: &u8| world.device.receive(*byte).map(is_lost);
+            let events: Vec<bool> = told.iter().filter_map(hears).collect();
+            assert_eq!(events, [true]);
+            assert!(!world.device.is_open());
+            cases += 1;
+        }
+    }
+    println!("\ncases: {cases}\n");
+}
+
+fn is_lost(event: Event<'_>) -> bool {
+    matches!(event, Event::Lost)
 }
 
 /// What a fault handler does: it knows nothing of the line, not even whether a frame has begun.
