@@ -231,6 +231,31 @@ pub struct VirtualDeviceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub reset_at: Option<Time>,
+    /// What had passed its line when this generation of the spec was followed, since it got power:
+    /// not written again in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineCounters>,
+}
+
+/// What passed a line: frames of a network cable, or bytes of a serial line.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LineCounters {
+    /// From the device.
+    #[serde(default)]
+    pub up: i64,
+    /// To the device.
+    #[serde(default)]
+    pub down: i64,
+    /// Lost: the line was out, bad, or too slow.
+    #[serde(default)]
+    pub lost: i64,
+    /// Arrived twice.
+    #[serde(default)]
+    pub duplicated: i64,
+    /// Arrived with one bit changed.
+    #[serde(default)]
+    pub corrupted: i64,
 }
 
 /// How an emulator ended without being told to.

@@ -18,7 +18,7 @@ use crate::cable::{Cable, CableConfig};
 use crate::command::{CABLE_SOCKET, FLASH_SOCKET, QMP_SOCKET, UPLINK_SOCKET};
 use crate::console::Console;
 use crate::flash::{FlashError, FlashFile, FlashServer};
-use crate::impairment::Impairment;
+use crate::impairment::{Harm, Impairment};
 use crate::leftover::Claim;
 use crate::process::Exit;
 use crate::uplink::{LineEnd, Uplink, UplinkConfig};
@@ -264,6 +264,24 @@ impl Board {
         if let Some(uplink) = &self.uplink {
             uplink.set_impairment(impairment);
         }
+    }
+
+    /// What has passed its cable, in frames, or its serial line, in bytes: up, down, and what became
+    /// of the rest.
+    pub fn passed(&self) -> (u64, u64, Harm) {
+        let cable = self.cable.as_ref().map(|cable| {
+            let passed = cable.counters();
+            let (lost, doubled) = (passed.frames_lost, passed.frames_doubled);
+            let harm = Harm { lost, doubled, garbled: passed.frames_garbled };
+            (passed.frames_up, passed.frames_down, harm)
+        });
+        let uplink = self.uplink.as_ref().map(|uplink| {
+            let passed = uplink.counters();
+            let (lost, doubled) = (passed.bytes_lost, passed.bytes_doubled);
+            let harm = Harm { lost, doubled, garbled: passed.bytes_garbled };
+            (passed.bytes_up, passed.bytes_down, harm)
+        });
+        cable.or(uplink).unwrap_or_default()
     }
 
     /// Makes its sensors measure these, in the order of the configuration, in thousandths of a

@@ -33,7 +33,7 @@ pub use cable::{
 pub use console::Console;
 pub use desk::{DeskLine, DeskService};
 pub use flash::{FlashCounters, FlashError, FlashFile, FlashServer};
-pub use impairment::{CERTAIN_PPM, Impairment, Partition};
+pub use impairment::{CERTAIN_PPM, Harm, Impairment, Partition};
 pub use process::Exit;
 pub use provision::{Provision, ProvisionError, provision};
 pub use qmp::{Event, Qmp, QmpError};

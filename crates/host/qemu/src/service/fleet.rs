@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio_util::task::AbortOnDropHandle;
 use wasmbed_crds::VirtualDeviceStatus;
+use wasmbed_crds::virtual_device::LineCounters;
 
 use crate::board::{Board, BoardError, BoardStatus};
 use crate::impairment::Impairment;
@@ -89,6 +90,20 @@ impl Fleet {
             entry.reset_at = Some(wanted.clone());
         }
         Ok(())
+    }
+
+    /// What has passed the line of a board.
+    pub(super) fn passed(&self, uid: &str) -> Option<LineCounters> {
+        let entries = self.entries();
+        let (up, down, harm) = entries.get(uid)?.board.passed();
+        let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        Some(LineCounters {
+            up: count(up),
+            down: count(down),
+            lost: count(harm.lost),
+            duplicated: count(harm.doubled),
+            corrupted: count(harm.garbled),
+        })
     }
 
     /// The `resetAt` that a board has followed.

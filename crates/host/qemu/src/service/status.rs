@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
-use wasmbed_crds::virtual_device::Crash as ReportedCrash;
+use wasmbed_crds::virtual_device::{Crash as ReportedCrash, LineCounters};
 use wasmbed_crds::{VirtualDevice, VirtualDeviceStatus, condition};
 use wasmbed_model::condition::{Observation, Verdict, kinds, reasons};
 
@@ -49,6 +49,8 @@ pub(super) struct Observed<'a> {
     pub(super) console_log: Option<&'a Path>,
     /// The `resetAt` that the board has followed.
     pub(super) reset_at: Option<Time>,
+    /// What has passed its line.
+    pub(super) line: Option<LineCounters>,
 }
 
 /// The status that follows from what is known; `before` gives the times of what did not change.
@@ -68,7 +70,12 @@ pub(super) fn status(
         crash: before.crash.clone(),
         restarts: before.restarts,
         reset_at: observed.reset_at.clone().or_else(|| before.reset_at.clone()),
+        line: before.line.clone(),
     };
+    // Counters change all the time, and the API server is no place for that.
+    if before.observed_generation != generation && observed.line.is_some() {
+        status.line.clone_from(&observed.line);
+    }
     if let Outcome::Board(board) = &observed.outcome {
         status.pid = board.pid.map(Into::into);
         status.restarts = board.restarts.into();
@@ -193,6 +200,7 @@ pub(super) async fn write(
         device: name.as_deref(),
         console_log: console_log.exists().then_some(&*console_log),
         reset_at: context.fleet.reset_at(&uid),
+        line: context.fleet.passed(&uid),
     };
     let now = timestamp(SystemTime::now()).unwrap_or_default();
     let status = status(&before, device.metadata.generation, &observed, now);

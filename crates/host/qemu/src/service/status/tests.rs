@@ -30,6 +30,7 @@ fn observe(outcome: Outcome, device: Option<&str>) -> VirtualDeviceStatus {
         device,
         console_log: Some(Path::new("/d/console.log")),
         reset_at: None,
+        line: None,
     };
     let now = Timestamp::from_second(NOW).unwrap();
     status(&VirtualDeviceStatus::default(), Some(7), &observed, now)
@@ -84,8 +85,14 @@ fn a_crash_is_told_with_its_reason_and_outlives_the_restart() {
         let told = crash.message.as_ref().unwrap();
         assert!(told.starts_with(message) && told.len() == MESSAGE_CHARS_MAX);
         let outcome = Outcome::Board(Box::new(board(Phase::Running)));
-        let observed =
-            Observed { outcome, board: None, device: None, console_log: None, reset_at: None };
+        let observed = Observed {
+            outcome,
+            board: None,
+            device: None,
+            console_log: None,
+            reset_at: None,
+            line: None,
+        };
         let now = Timestamp::from_second(NOW + 1).unwrap();
         let later = super::status(&status, Some(7), &observed, now);
         assert_eq!((later.crash, later.pid, later.restarts), (status.crash, Some(42), 3));
@@ -103,6 +110,7 @@ fn what_does_not_change_keeps_its_time() {
         device: Some("d-1"),
         console_log: None,
         reset_at: None,
+        line: None,
     };
     let now = Timestamp::from_second(NOW + 9).unwrap();
     let after = status(&before, Some(8), &observed, now);
@@ -110,4 +118,23 @@ fn what_does_not_change_keeps_its_time() {
         condition::find(&after.conditions, kind).unwrap().last_transition_time.0.as_second() - NOW
     };
     assert_eq!([kinds::POWERED, kinds::ENROLLED, kinds::READY].map(since), [0, 9, 9]);
+}
+
+#[test]
+fn counters_are_told_once_a_generation() {
+    let line = |lost| Some(LineCounters { lost, ..LineCounters::default() });
+    let told = |before: &VirtualDeviceStatus, generation, line| {
+        let outcome = Outcome::Board(Box::new(board(Phase::Running)));
+        let (board, device, console_log, reset_at) = (None, None, None, None);
+        let observed = Observed { outcome, board, device, console_log, reset_at, line };
+        status(before, Some(generation), &observed, Timestamp::from_second(NOW).unwrap())
+    };
+    let first = told(&VirtualDeviceStatus::default(), 1, line(3));
+    assert_eq!(first.line, line(3));
+    let same = told(&first, 1, line(5));
+    assert_eq!(same, first, "nothing to write");
+    let next = told(&same, 2, line(7));
+    assert_eq!(next.line, line(7));
+    assert_eq!(told(&next, 3, None).line, line(7), "it is off, and its line with it");
+    println!("\ncases: 4\n");
 }
