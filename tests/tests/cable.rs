@@ -100,7 +100,8 @@ fn applications_are_installed_whole_over_bad_lines() {
         assert_eq!(object["spec"]["line"], Value::Null);
         let passed = object["status"]["line"].clone();
         println!("figure: {board}: over the bad line: {passed}");
-        assert!(passed["lost"].as_i64() > Some(0), "{passed}");
+        let harms = ["lost", "duplicated", "corrupted"];
+        assert!(harms.iter().any(|harm| passed[harm].as_i64() > Some(0)), "{passed}");
         let start = Instant::now();
         deploy(&platform, board, device, "over a good line", 500);
         println!("figure: {board}: updated over a good line in {:.1} s", seconds(start));

@@ -19,6 +19,9 @@ use crate::get::fetch;
 use crate::output::outln;
 use crate::virtual_device::parse;
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes for the events of a folder that are read at a time.
 const EVENT_BYTES: usize = 4096;
 
@@ -53,7 +56,7 @@ fn print(path: &Path, follow: bool, tail: Option<usize>) -> Result<()> {
     let Some(mut changes) = changes else { return Ok(()) };
     loop {
         changes.wait().with_context(|| format!("follow {}", path.display()))?;
-        log.follow(path)?;
+        log.follow(path)?.iter().try_for_each(|line| say(line))?;
     }
 }
 
@@ -97,15 +100,15 @@ impl Log {
         Ok(())
     }
 
-    /// Prints what has come, and goes over to the next file once there is one.
-    fn follow(&mut self, path: &Path) -> Result<()> {
+    /// What has come since; goes over to the next file once there is one.
+    fn follow(&mut self, path: &Path) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         self.read(|line| lines.push(line))?;
         let next = match File::open(path) {
             Ok(next) => next,
             // In the middle of being rotated; the next event comes with the new file.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return lines.iter().try_for_each(|line| say(line));
+                return Ok(lines);
             }
             Err(error) => return Err(error).with_context(|| format!("open {}", path.display())),
         };
@@ -114,7 +117,7 @@ impl Log {
             self.file = BufReader::new(next);
             self.read(|line| lines.push(line))?;
         }
-        lines.iter().try_for_each(|line| say(line))
+        Ok(lines)
     }
 }
 
