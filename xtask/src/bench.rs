@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, each against a goal, a peer or a limit.
 
+mod boards;
 mod engine;
 mod module;
 mod platform;
@@ -24,10 +25,12 @@ pub struct Row {
 
 /// What narrows a measurement.
 pub struct Options {
-    /// One program of those that an engine executes.
+    /// One program of those that an engine executes, or one board.
     pub only: Option<String>,
     /// Whether others are measured too.
     pub with_peers: bool,
+    /// Whether the tables of docs/measurements.md are written anew.
+    pub writes: bool,
 }
 
 /// A measurement that gives rows.
@@ -36,10 +39,11 @@ struct Bench {
     run: fn(&Options) -> Result<Vec<Row>>,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench { name: "engine", run: engine::run },
     Bench { name: "tls", run: tls::run },
     Bench { name: "platform", run: platform::run },
+    Bench { name: "boards", run: boards::run },
 ];
 
 /// `cargo xtask bench [NAME…]`.

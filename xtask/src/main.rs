@@ -92,9 +92,12 @@ enum Command {
         /// Print JSON only.
         #[arg(long)]
         json: bool,
-        /// Measure one program only, and leave out sizes (engine).
-        #[arg(long, value_name = "PROGRAM")]
+        /// Measure one program only, and leave out sizes (engine), or one board (boards).
+        #[arg(long, value_name = "PROGRAM|BOARD")]
         only: Option<String>,
+        /// Write the tables of docs/measurements.md (boards).
+        #[arg(long)]
+        write: bool,
         /// Leave out the other engines (engine).
         #[arg(long)]
         no_peers: bool,
@@ -127,8 +130,8 @@ fn run(command: Command) -> Result<()> {
         Command::Firmware { board } => boards::build_command(board.as_deref()),
         Command::Size { stack: Some(board), .. } => size::show_stack(&board),
         Command::Size { json, against, stack: None } => size::run(json, against.as_deref()),
-        Command::Bench { names, json, only, no_peers } => {
-            bench::run(&names, json, &bench::Options { only, with_peers: !no_peers })
+        Command::Bench { names, json, only, write, no_peers } => {
+            bench::run(&names, json, &bench::Options { only, with_peers: !no_peers, writes: write })
         }
         Command::Tidy => tidy::run(),
     }

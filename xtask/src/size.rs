@@ -91,11 +91,15 @@ fn print(
     }
 }
 
+/// The figures of a board whose firmware is built.
+pub fn of(board: &Board) -> Result<Figures> {
+    let elf = paths::boards().join(&board.name).join("firmware.elf");
+    figures::measure(&paths::root(), &board.name, &elf)
+}
+
 /// What exceeds the limits in `budget.toml`, or cannot be bounded at all.
 pub fn over_budget(board: &Board) -> Result<Vec<String>> {
-    let elf = paths::boards().join(&board.name).join("firmware.elf");
-    let figures = figures::measure(&paths::root(), &board.name, &elf)?;
-    Ok(Budget::of(board)?.findings(&figures))
+    Ok(Budget::of(board)?.findings(&of(board)?))
 }
 
 /// The limits of one board.

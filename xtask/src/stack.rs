@@ -68,6 +68,13 @@ pub fn bound(board: &Board, elf: &Path) -> Result<Stacks> {
     Ok(parts(board, elf)?.stacks)
 }
 
+/// Address of the function whose name ends so.
+pub fn function(elf: &Path, name: &str) -> Result<u32> {
+    let program = Program::read(elf)?;
+    let found = program.functions(|known| known.ends_with(name));
+    found.first().copied().with_context(|| format!("no function {name} in {}", elf.display()))
+}
+
 /// `cargo xtask size --stack BOARD`: the deepest chains, frame by frame.
 pub fn show(board: &Board, elf: &Path) -> Result<()> {
     let Parts { stacks, chains, handlers, heavy } = parts(board, elf)?;

@@ -2,10 +2,22 @@
 
 /// A module that prints nothing, waits for nothing, and carries `data_bytes` of data.
 pub fn with_data(data_bytes: u32) -> Vec<u8> {
+    of(&[1, 0, 1], data_bytes)
+}
+
+/// The same with a memory of just these bytes, in pages of one.
+pub fn of_data(data_bytes: u32) -> Vec<u8> {
+    let mut memory = vec![1, 0x08];
+    length(&mut memory, data_bytes);
+    memory.push(0);
+    of(&memory, data_bytes)
+}
+
+fn of(memory: &[u8], data_bytes: u32) -> Vec<u8> {
     let mut module = b"\0asm\x01\0\0\0".to_vec();
     section(&mut module, 1, &[1, 0x60, 0, 0]);
     section(&mut module, 3, &[1, 0]);
-    section(&mut module, 5, &[1, 0, 1]);
+    section(&mut module, 5, memory);
     let mut exports = vec![1, 6];
     exports.extend(b"_start");
     exports.extend([0, 0]);

@@ -99,7 +99,7 @@ fn cpu_ticks(pid: u32) -> Result<u64> {
 }
 
 /// Unix time at which a process started.
-fn started_at(pid: u32) -> Result<f64> {
+pub fn started_at(pid: u32) -> Result<f64> {
     let ticks = stat(pid)?.get(19).copied().context("no start time")?;
     let text = std::fs::read_to_string("/proc/uptime")?;
     let uptime: f64 = text.split(' ').next().unwrap_or_default().parse()?;
@@ -114,7 +114,8 @@ fn ticks_per_second() -> f64 {
     ticks as f64
 }
 
-fn resident_mb(pid: u32) -> Result<f64> {
+/// Resident memory of a process.
+pub fn resident_mb(pid: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;

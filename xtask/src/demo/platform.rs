@@ -14,39 +14,29 @@ use crate::{paths, process};
 /// Longest time that a step may take before the demo says that it failed.
 const STEP_SECONDS_MAX: u64 = 60;
 
-/// A platform that is stopped with the value.
-pub struct Platform {
-    child: Child,
+/// The command line of a platform that keeps everything in one folder.
+pub struct Cli {
     folder: PathBuf,
 }
 
-impl Platform {
-    /// Starts a platform on a folder and returns when it is ready.
-    pub fn start(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-        let log = std::fs::File::create(folder.join("up.log"))?;
-        let mut child = Command::new(paths::wasmbed())
-            .args(["up", "--data-dir"])
-            .arg(folder)
-            .arg("--boards")
-            .arg(paths::boards())
-            .env_remove("KUBECONFIG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .context("start wasmbed up")?;
-        let output = child.stdout.take().context("wasmbed up has no output")?;
-        let platform = Self { child, folder: folder.to_owned() };
-        let lines = lines_of(output);
-        let deadline = Instant::now() + Duration::from_secs(STEP_SECONDS_MAX);
-        loop {
-            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.starts_with("ready") => return Ok(platform),
-                Ok(_) => {}
-                Err(_) => bail!("wasmbed up did not become ready:\n{}", platform.log()),
-            }
-        }
+/// A platform that is stopped with the value.
+pub struct Platform {
+    child: Child,
+    cli: Cli,
+}
+
+impl std::ops::Deref for Platform {
+    type Target = Cli;
+
+    fn deref(&self) -> &Cli {
+        &self.cli
+    }
+}
+
+impl Cli {
+    /// For the platform of a folder.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     /// Where the kubeconfig is.
@@ -58,7 +48,8 @@ impl Platform {
         std::fs::read_to_string(self.folder.join("up.log")).unwrap_or_default()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// `wasmbed` on this platform.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(paths::wasmbed());
         command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments).stdin(Stdio::null());
         command
@@ -124,6 +115,36 @@ impl Platform {
         }
         Ok(found)
     }
+}
+
+impl Platform {
+    /// Starts a platform on a folder and returns when it is ready.
+    pub fn start(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        let log = std::fs::File::create(folder.join("up.log"))?;
+        let mut child = Command::new(paths::wasmbed())
+            .args(["up", "--data-dir"])
+            .arg(folder)
+            .arg("--boards")
+            .arg(paths::boards())
+            .env_remove("KUBECONFIG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .context("start wasmbed up")?;
+        let output = child.stdout.take().context("wasmbed up has no output")?;
+        let platform = Self { child, cli: Cli::new(folder) };
+        let lines = lines_of(output);
+        let deadline = Instant::now() + Duration::from_secs(STEP_SECONDS_MAX);
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.starts_with("ready") => return Ok(platform),
+                Ok(_) => {}
+                Err(_) => bail!("wasmbed up did not become ready:\n{}", platform.log()),
+            }
+        }
+    }
 
     /// Process of `wasmbed up`.
     pub fn pid(&self) -> u32 {
@@ -181,7 +202,8 @@ impl Drop for Platform {
     }
 }
 
-fn terminate(child: &Child) {
+/// Asks a process to end, as Ctrl-C would.
+pub fn terminate(child: &Child) {
     let pid = libc::pid_t::try_from(child.id()).unwrap_or_default();
     // SAFETY: the child has not been waited for, so the number is still its own.
     #[expect(unsafe_code, reason = "the standard library sends no other signal than SIGKILL")]
@@ -196,7 +218,8 @@ pub fn is_alive(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
 }
 
-fn lines_of(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+/// The lines that a process writes.
+pub fn lines_of(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
