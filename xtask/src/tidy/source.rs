@@ -79,10 +79,13 @@ fn line_rules(name: &str, is_test: bool, line: &str, find: &mut dyn FnMut(&str))
             find("`unsafe` is not allowed here");
         }
     }
-    if name.starts_with("crates/device/") && has_peripheral_address(line) {
+    if name.starts_with("crates/device/") && !is_test && has_peripheral_address(line) {
         find("addresses belong to the board files, not to Rust");
     }
 }
+
+/// Keys that look like addresses: what unlocks the registers of the CMSDK watchdog.
+const KEYS: [u32; 1] = [0x1acc_e551];
 
 /// A literal that lies where these chips have memory or peripherals.
 fn has_peripheral_address(line: &str) -> bool {
@@ -92,7 +95,7 @@ fn has_peripheral_address(line: &str) -> bool {
         let value = digits
             .filter(|digits| digits.len() == 8)
             .and_then(|digits| u32::from_str_radix(&digits, 16).ok());
-        value.is_some_and(|value| {
+        value.filter(|value| !KEYS.contains(value)).is_some_and(|value| {
             (0x0800_0000..0x0900_0000).contains(&value)
                 || (0x1000_0000..0x6000_0000).contains(&value)
                 || (0xA000_0000..0xA100_0000).contains(&value)

@@ -89,22 +89,8 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
         let hz = watchdog.clock_hz.to_string();
         constant("Frequency that the watchdog counts at.", "WATCHDOG_HZ", "u32", hz);
     }
-    let regions = regions(board);
-    let list: String = regions
-        .iter()
-        .map(|(region, rights)| {
-            format!(
-                "\n    Region {{ origin: {:#010x}, bytes: {:#x}, rights: Rights::{rights} }},",
-                region.origin, region.bytes
-            )
-        })
-        .collect();
-    constant(
-        "What may be done where.",
-        "REGIONS",
-        &format!("[Region; {}]", regions.len()),
-        format!("[{list}\n]"),
-    );
+    let (kind, list) = region_list(&regions(board));
+    constant("What may be done where.", "REGIONS", &kind, list);
     constant("First address of the RAM.", "RAM", "usize", format!("{:#010x}", board.ram.origin));
     constant("Length of the RAM.", "RAM_BYTES", "usize", board.ram.bytes.to_string());
     constant(
@@ -136,19 +122,7 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
         format!("{:?}", compiled.dtb_digest),
     );
     write_uart(&mut text, "console", "The port of the console.", &board.console);
-    match &board.uplink {
-        Uplink::Ethernet(ethernet) => {
-            let _ = writeln!(
-                text,
-                "/// The Ethernet controller.\npub mod ethernet {{\n    /// First register.\n    \
-                 pub const BASE: usize = {:#010x};\n}}",
-                ethernet.base
-            );
-        }
-        Uplink::Serial(uart) => {
-            write_uart(&mut text, "uplink", "The port of the uplink.", uart);
-        }
-    }
+    write_uplink(&mut text, &board.uplink);
     if let Some(entropy) = &board.entropy {
         write_uart(&mut text, "entropy", "The port of the random bytes.", entropy);
     }
@@ -160,6 +134,20 @@ pub fn firmware_constants(compiled: &Compiled) -> String {
     write_peripherals(&mut text, board);
     write_interrupts(&mut text, board, &interrupts(board));
     text
+}
+
+/// Type and value of a list of regions.
+fn region_list(regions: &[(Region, &str)]) -> (String, String) {
+    let list: String = regions
+        .iter()
+        .map(|(region, rights)| {
+            format!(
+                "\n    Region {{ origin: {:#010x}, bytes: {:#x}, rights: Rights::{rights} }},",
+                region.origin, region.bytes
+            )
+        })
+        .collect();
+    (format!("[Region; {}]", regions.len()), format!("[{list}\n]"))
 }
 
 /// Every line that the firmware uses, with the name of its handler.
@@ -182,6 +170,22 @@ pub fn interrupts(board: &Board) -> Vec<(crate::Interrupt, &'static str)> {
         lines.extend(uart.interrupts.iter().map(|line| (*line, "guest_uart")));
     }
     lines
+}
+
+fn write_uplink(text: &mut String, uplink: &Uplink) {
+    match uplink {
+        Uplink::Ethernet(ethernet) => {
+            let _ = writeln!(
+                text,
+                "/// The Ethernet controller.\npub mod ethernet {{\n    /// First register.\n    \
+                 pub const BASE: usize = {:#010x};\n}}",
+                ethernet.base
+            );
+        }
+        Uplink::Serial(uart) => {
+            write_uart(text, "uplink", "The port of the uplink.", uart);
+        }
+    }
 }
 
 fn write_uart(text: &mut String, name: &str, doc: &str, uart: &Uart) {

@@ -2,7 +2,9 @@
 //! fails when it is stale.
 
 use crate::Compiled;
-use crate::board::{Board, Chip, Driver, Interrupt, Region, Role, Uart, Uplink, WatchdogDriver};
+use crate::board::{
+    Board, Chip, Driver, GuestHardware, Interrupt, Region, Role, Uart, Uplink, WatchdogDriver,
+};
 use std::fmt::Write;
 
 /// The whole page.
@@ -138,7 +140,16 @@ fn write_hardware(text: &mut String, board: &Board) {
             ],
         );
     }
-    let hardware = &board.guest_hardware;
+    write_guest_hardware(text, &board.guest_hardware);
+    if board.chip == Chip::Stm32 {
+        let control = board.peripherals.iter().find(|(label, _)| label == "rcc");
+        let registers = control.map_or_else(String::new, |(_, base)| hex(*base));
+        row(text, &["rcc", "clocks and pins", "chip-stm32::rcc", &registers, core, core, core]);
+    }
+}
+
+fn write_guest_hardware(text: &mut String, hardware: &GuestHardware) {
+    let core = "-";
     for (name, pins) in [("LEDs", hardware.leds), ("buttons", hardware.buttons)] {
         let Some(pins) = pins else { continue };
         let what = format!("{} {name}", pins.count);
@@ -151,11 +162,6 @@ fn write_hardware(text: &mut String, board: &Board) {
             text,
             &["two-wire bus", "for guests", "chip-mps2::sbcon", &registers, core, core, &speed],
         );
-    }
-    if board.chip == Chip::Stm32 {
-        let control = board.peripherals.iter().find(|(label, _)| label == "rcc");
-        let registers = control.map_or_else(String::new, |(_, base)| hex(*base));
-        row(text, &["rcc", "clocks and pins", "chip-stm32::rcc", &registers, core, core, core]);
     }
 }
 

@@ -100,7 +100,7 @@ pub fn both(servers: &BTreeMap<&str, Cells>) -> Cells {
 }
 
 /// Whether it was kept, without the reason.
-fn short(word: &String) -> String {
+fn short(word: &str) -> String {
     word.split(':').next().unwrap_or_default().to_owned()
 }
 
