@@ -16,15 +16,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use wasmbed_devicetree::Board;
+use wasmbed_devicetree::{Board, WatchdogDriver};
 
 use graph::{Chain, Graph, Part};
 use program::Program;
 
 /// Where the loop begins, on its own stack.
 const LOOP: &str = "wasmbed_firmware::run";
-/// Number of the exception that starts the firmware, and of the timer.
+/// The handler of all faults, which moves to the top of the interrupts' stack and copies there what
+/// the processor saved.
+const FAULT: &str = "HardFault";
+const FAULT_FRAME_BYTES: i32 = 32;
+/// Number of the exception that starts the firmware, of the interrupt that cannot be masked, of what
+/// other handlers put off, and of the timer.
 const RESET: u32 = 1;
+const NMI: u32 = 2;
+const PENDSV: u32 = 14;
 const SYSTICK: u32 = 15;
 /// Exceptions from this number on are interrupt lines.
 const FIRST_LINE: u32 = 16;
@@ -58,7 +65,7 @@ struct Parts {
     /// The loop's deepest chain, and the one that tells a panic.
     chains: [Chain; 2],
     /// By priority, the handler that needs most.
-    handlers: BTreeMap<u32, (String, u32)>,
+    handlers: BTreeMap<i32, (String, u32)>,
     /// Where the loop's bytes are.
     heavy: Vec<Part>,
 }
@@ -113,7 +120,8 @@ fn parts(board: &Board, elf: &Path) -> Result<Parts> {
     let exception = EXCEPTION_BYTES[usize::from(board.target.ends_with("hf"))];
 
     let priorities = priorities(board);
-    let (mut handlers, mut fault) = (BTreeMap::<u32, (String, u32)>::new(), 0);
+    let (mut handlers, mut fault) = (BTreeMap::<i32, (String, u32)>::new(), 0);
+    let mut moved = 0;
     for (number, handler) in program.vectors() {
         let name = program.name(handler);
         if number == RESET {
@@ -129,6 +137,7 @@ fn parts(board: &Board, elf: &Path) -> Result<Parts> {
                 }
                 fault = fault.max(is_told.saturating_sub(bytes));
             }
+            None if name == FAULT => moved = is_told,
             None => fault = fault.max(exception + is_told),
         }
     }
@@ -143,21 +152,25 @@ fn parts(board: &Board, elf: &Path) -> Result<Parts> {
         loop_bytes: calm.bytes + exception,
         panic_bytes: told.bytes.max(calm.bytes) + exception,
         interrupt_bytes,
-        fault_bytes: interrupt_bytes + fault,
+        fault_bytes: moved.max(interrupt_bytes + fault),
         findings: graph.findings(),
     };
     Ok(Parts { stacks, chains: [calm, told], handlers, heavy })
 }
 
 /// Priority of each exception that interrupts a sound firmware, by its number.
-fn priorities(board: &Board) -> BTreeMap<u32, u32> {
+fn priorities(board: &Board) -> BTreeMap<u32, i32> {
     let lines = wasmbed_devicetree::interrupts(board);
-    let mut priorities: BTreeMap<u32, u32> = lines
+    let mut priorities: BTreeMap<u32, i32> = lines
         .iter()
-        .map(|(line, _)| (FIRST_LINE + u32::from(line.number), u32::from(line.priority)))
+        .map(|(line, _)| (FIRST_LINE + u32::from(line.number), i32::from(line.priority)))
         .collect();
-    // As the firmware's `ports::start` sets it: never before another one.
+    // As the firmware's `ports::start` sets it: the clock never before another one, what watches
+    // over the loop before all.
     let last = priorities.values().copied().max().unwrap_or(0);
-    priorities.insert(SYSTICK, last);
+    match board.watchdog.map(|watchdog| watchdog.driver) {
+        Some(WatchdogDriver::Cmsdk) => priorities.extend([(SYSTICK, last), (NMI, -2)]),
+        Some(WatchdogDriver::Stm32) | None => priorities.extend([(PENDSV, last), (SYSTICK, 0)]),
+    }
     priorities
 }

@@ -212,7 +212,10 @@ const PANIC: &str = "rust_begin_unwind";
 /// Parts of the names of functions that tell what went wrong.
 const TELLING: [&str; 2] = [PANIC, "wasmbed_firmware::fault::Shout"];
 
-/// Whether a function belongs to the way into a panic.
+/// The one that tells that the loop is stuck.
+const STUCK: &str = "wasmbed_firmware::fault::stuck";
+
+/// Whether a function belongs to the way into a panic, or tells that the loop is stuck.
 pub fn is_panic(name: &str) -> bool {
-    name.contains(PANIC) || name.starts_with("core::panicking::")
+    name.contains(PANIC) || name == STUCK || name.starts_with("core::panicking::")
 }

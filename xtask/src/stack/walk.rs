@@ -309,7 +309,11 @@ impl<'a> Walk<'a> {
     /// Does one instruction, and answers what holds behind it, if control gets there.
     fn step(&mut self, at: u32, instruction: Instruction, mut state: State) -> Option<State> {
         if let Err(text) = state.apply(self.program, instruction.effect) {
-            self.finding(at, &text);
+            if self.name == super::FAULT {
+                state.depth = super::FAULT_FRAME_BYTES;
+            } else {
+                self.finding(at, &text);
+            }
         }
         self.found.own_bytes = self.found.own_bytes.max(state.depth.max(0) as u32);
         match instruction.flow {
