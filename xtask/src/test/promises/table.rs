@@ -87,7 +87,7 @@ pub fn both(servers: &BTreeMap<&str, Cells>) -> Cells {
     places.sort();
     places.dedup();
     let cell = |place: &Place| {
-        let word = |cells: &Cells| cells.get(place).map_or(NOT_RUN.to_owned(), short);
+        let word = |cells: &Cells| cells.get(place).map_or(NOT_RUN.to_owned(), |word| short(word));
         let words: Vec<(&str, String)> =
             servers.iter().map(|(server, cells)| (*server, word(cells))).collect();
         let is_agreed = words.iter().all(|(_, word)| *word == words[0].1);
