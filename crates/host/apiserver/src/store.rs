@@ -4,9 +4,12 @@
 mod history;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -53,9 +56,12 @@ pub(crate) enum StoreError {
         /// Number found in the file.
         found: u64,
     },
-    /// The writer has ended: the server is stopping, or the disk failed.
+    /// The writer has ended: the server is stopping.
     #[error("the store is closed")]
     Closed,
+    /// The disk did not take what was to be written: it may be full. The next write tries again.
+    #[error("not stored: {0}")]
+    Disk(String),
 }
 
 impl<E: Into<redb::Error>> From<E> for StoreError {
@@ -148,14 +154,22 @@ struct Job {
     reply: oneshot::Sender<Result<Stored, StoreError>>,
 }
 
+/// Opens the database, at the start and after an error of the disk.
+type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
 /// The store: reads from any task, writes through one thread that shares commits.
 pub(crate) struct Store {
-    /// `None` once the store is closed, so that another process can open the file.
+    /// `None` once the store is closed, so that another process can open the file; and after an
+    /// error of the disk, until it could be opened again.
     database: RwLock<Option<Arc<Database>>>,
+    opener: Opener,
+    /// The database met an error of the disk: from then on it refuses everything until it is opened
+    /// again.
+    has_failed: AtomicBool,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     histories: Mutex<HashMap<Arc<str>, Arc<History>>>,
     revision: AtomicU64,
-    opened_at: u64,
+    opened_at: AtomicU64,
     /// Wakes the collector when uids were orphaned.
     pub(crate) orphaned: tokio::sync::Notify,
 }
@@ -165,16 +179,25 @@ impl Store {
     pub(crate) fn open(
         directory: &Path,
     ) -> Result<(Arc<Self>, std::thread::JoinHandle<()>), StoreError> {
-        // Some damage is met by a panic in the database, which must not end the process with one.
-        let opened = std::panic::catch_unwind(|| open_verified(directory));
-        let (database, revision) = opened.map_err(|_| StoreError::Damaged)??;
+        let path = directory.join("objects.redb");
+        Self::open_with(Box::new(move || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(limits::CACHE_BYTES);
+            Ok(builder.create(&path)?)
+        }))
+    }
+
+    fn open_with(opener: Opener) -> Result<(Arc<Self>, std::thread::JoinHandle<()>), StoreError> {
+        let (database, revision) = careful(|| open_verified(&opener))?;
         let (sender, receiver) = mpsc::channel(limits::WRITES_QUEUED_MAX);
         let store = Arc::new(Self {
             database: RwLock::new(Some(Arc::new(database))),
+            opener,
+            has_failed: AtomicBool::new(false),
             jobs: Mutex::new(Some(sender)),
             histories: Mutex::new(HashMap::new()),
             revision: AtomicU64::new(revision),
-            opened_at: revision,
+            opened_at: AtomicU64::new(revision),
             orphaned: tokio::sync::Notify::new(),
         });
         let for_writer = store.clone();
@@ -222,7 +245,7 @@ impl Store {
     /// The history of one resource.
     pub(crate) fn history(&self, resource: &Arc<str>) -> Arc<History> {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = || Arc::new(History::new(self.opened_at));
+        let made = || Arc::new(History::new(self.opened_at.load(Ordering::Acquire)));
         histories.entry(resource.clone()).or_insert_with(made).clone()
     }
 
@@ -266,16 +289,58 @@ impl Store {
 
     fn database(&self) -> Result<Arc<Database>, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        database.clone().ok_or(StoreError::Closed)
+        match database.clone() {
+            Some(database) => Ok(database),
+            None if self.has_failed.load(Ordering::Acquire) => {
+                Err(StoreError::Disk("the database could not be opened again yet".to_owned()))
+            }
+            None => Err(StoreError::Closed),
+        }
     }
+
+    /// Opens the database anew if the disk failed. For the writer, between two batches: what was not
+    /// acknowledged may be on the disk or not, so the disk says which version is the newest.
+    fn recover(&self) -> Result<(), StoreError> {
+        if !self.has_failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // The file is locked as long as it is open.
+        drop(slot.take());
+        let (database, revision) = careful(|| {
+            let database = (self.opener)()?;
+            let meta = database.begin_read()?.open_table(META)?;
+            let revision = meta.get(REVISION)?.map_or(0, |found| found.value());
+            Ok((database, revision))
+        })?;
+        let known = self.revision();
+        if revision < known {
+            return Err(StoreError::Damaged);
+        }
+        *slot = Some(Arc::new(database));
+        drop(slot);
+        if revision > known {
+            // On the disk all the same: watches were not told, so they have to list again.
+            let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+            self.opened_at.store(revision, Ordering::Release);
+            self.revision.store(revision, Ordering::Release);
+            histories.values_mut().for_each(|history| history.lose(revision));
+        }
+        self.has_failed.store(false, Ordering::Release);
+        tracing::warn!("the database is open again");
+        Ok(())
+    }
+}
+
+/// Some damage is met by a panic in the database, which must not end the process with one.
+fn careful<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).map_err(|_| StoreError::Damaged)?
 }
 
 /// Opens the database and reads all of it once: what is damaged is refused before anybody relies
 /// on the rest.
-fn open_verified(directory: &Path) -> Result<(Database, u64), StoreError> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(limits::CACHE_BYTES);
-    let mut database = builder.create(directory.join("objects.redb"))?;
+fn open_verified(opener: &Opener) -> Result<(Database, u64), StoreError> {
+    let mut database = opener()?;
     if !database.check_integrity()? {
         tracing::warn!("the database was repaired");
     }

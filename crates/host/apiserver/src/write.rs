@@ -104,6 +104,7 @@ pub(crate) fn refuse(kind: &Kind, name: &str, error: StoreError) -> Refusal {
         StoreError::Conflict => Refusal::stale(kind, name),
         StoreError::Exists => Refusal::exists(kind, name),
         StoreError::Closed => Refusal::unavailable("the server is stopping"),
+        error @ StoreError::Disk(_) => Refusal::unavailable(error.to_string()),
         other => Refusal::internal(other),
     }
 }

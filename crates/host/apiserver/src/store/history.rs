@@ -75,6 +75,14 @@ impl History {
         }
     }
 
+    /// Forgets everything up to `revision`, of which some was never told: every watch begins anew.
+    pub(crate) fn lose(&self, revision: u64) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        *ring = Ring { events: VecDeque::new(), bytes: 0, floor: revision };
+        drop(ring);
+        self.announce(revision);
+    }
+
     /// Wakes every watch of this resource.
     pub(crate) fn announce(&self, revision: u64) {
         self.latest.send_replace(revision);

@@ -42,16 +42,17 @@ struct Done {
 fn commit(store: &Store, batch: Vec<Job>) {
     let (writes, senders): (Vec<Write>, Vec<_>) =
         batch.into_iter().map(|job| (job.write, job.reply)).unzip();
-    match perform(store, writes) {
+    match store.recover().and_then(|()| perform(store, writes)) {
         Ok((results, done)) => {
             let replies = senders.into_iter().zip(results).collect();
             publish(store, Done { replies, ..done });
         }
         Err(error) => {
             tracing::error!(%error, "store: commit");
+            store.has_failed.store(true, Ordering::Release);
             for sender in senders {
                 // The client may have gone; then nobody waits for the answer.
-                let _ = sender.send(Err(StoreError::Closed));
+                let _ = sender.send(Err(StoreError::Disk(error.to_string())));
             }
         }
     }
