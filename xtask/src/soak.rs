@@ -83,7 +83,7 @@ pub fn run(what: &What) -> Result<()> {
 fn write(summary: &[String], seed: u64, seconds: u64) -> Result<PathBuf> {
     let mut text = String::from(
         "# The last long run\n\n\
-         Written by `cargo xtask soak differential`; what it does is in CONTRIBUTING.md, \"Tests\".\n\n",
+         Written by `cargo xtask soak differential`; what it does is in CONTRIBUTING.md, \"How it is tested\".\n\n",
     );
     writeln!(text, "- {}, seed {seed}.", provenance::words()?)?;
     writeln!(text, "- The last portion took {seconds} s.")?;
