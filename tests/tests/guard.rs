@@ -15,6 +15,9 @@ use wasmbed_tests::platform::{Platform, is_prepared, path};
 const WFI: u16 = 0xbf30;
 /// The second half of what lets interrupts through again: `msr PRIMASK, Rn`.
 const MSR_PRIMASK: u16 = 0x8810;
+/// Numbers of exceptions.
+const NMI: usize = 2;
+const SYSTICK: usize = 15;
 /// A branch to itself.
 const FOR_EVER: u16 = 0xe7fe;
 
@@ -171,13 +174,17 @@ fn touch_what_is_not_its_own(victim: &Victim<'_>) {
     assert_eq!(reset["fault"]["address"], "0x00000000");
 }
 
-/// The interrupt that should say where the loop hangs hangs itself: the chip resets all the same.
-fn hang_twice(victim: &Victim<'_>) {
-    let handler = (u32::from(victim.code[4]) | u32::from(victim.code[5]) << 16) & !1;
+/// The interrupts that should say where the loop hangs hang themselves: the chip resets all the same.
+fn hang_all(victim: &Victim<'_>) {
+    let vector = |number: usize| {
+        (u32::from(victim.code[number * 2]) | u32::from(victim.code[number * 2 + 1]) << 16) & !1
+    };
     let (place, _) = victim.find("branch to itself", |half| half == FOR_EVER);
     victim.lead("PowerOn", |gdb| {
         // The program of these boards is in RAM under QEMU, which the debugger may write.
-        gdb.set_memory(handler, &FOR_EVER.to_le_bytes());
+        for number in [NMI, SYSTICK] {
+            gdb.set_memory(vector(number), &FOR_EVER.to_le_bytes());
+        }
         gdb.set(Register::PC, place);
     });
 }
@@ -202,7 +209,7 @@ fn a_firmware_that_goes_wrong_comes_back_and_says_where_it_stopped() {
                 exhaust_the_stack(&victim);
                 touch_what_is_not_its_own(&victim);
                 if board.name.starts_with("mps2") {
-                    hang_twice(&victim);
+                    hang_all(&victim);
                 }
             });
         }

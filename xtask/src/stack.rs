@@ -168,9 +168,9 @@ fn priorities(board: &Board) -> BTreeMap<u32, i32> {
     // As the firmware's `ports::start` sets it: the clock never before another one, what watches
     // over the loop before all.
     let last = priorities.values().copied().max().unwrap_or(0);
-    match board.watchdog.map(|watchdog| watchdog.driver) {
-        Some(WatchdogDriver::Cmsdk) => priorities.extend([(SYSTICK, last), (NMI, -2)]),
-        Some(WatchdogDriver::Stm32) | None => priorities.extend([(PENDSV, last), (SYSTICK, 0)]),
+    priorities.extend([(PENDSV, last), (SYSTICK, 0)]);
+    if board.watchdog.is_some_and(|watchdog| watchdog.driver == WatchdogDriver::Cmsdk) {
+        priorities.insert(NMI, -2);
     }
     priorities
 }

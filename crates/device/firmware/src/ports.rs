@@ -108,13 +108,10 @@ pub fn start(nvic: &mut NVIC, scb: &mut SCB) -> Option<&'static str> {
     };
     #[cfg(board_uplink = "serial")]
     let complaint = None;
-    // What tells the time never interrupts another handler. Where the timer also watches over the
-    // loop, it is above all others, and leaves the time to an exception that is not.
+    // The timer watches over the loop, above all others; what tells the time waits for them.
     let last = board::INTERRUPTS.iter().map(|(_, priority)| *priority).max().unwrap_or(0);
-    let clock =
-        if cfg!(board_watchdog = "cmsdk") { SystemHandler::SysTick } else { SystemHandler::PendSV };
     // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.
-    unsafe { scb.set_priority(clock, last) };
+    unsafe { scb.set_priority(SystemHandler::PendSV, last) };
     for (number, priority) in board::INTERRUPTS {
         let line = Line(number);
         // SAFETY: no critical section of ours relies on priorities; all use PRIMASK.

@@ -60,11 +60,20 @@ pub extern "C" fn unexpected() {
     fault::unexpected_interrupt();
 }
 
+/// The timer came round. Above all other interrupts, to find even one of them that hangs, and
+/// nearly without a stack of its own: what the clock has to do waits until the others are done.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn SysTick() {
+    with_frame!(watchdog::tick)
+}
+
 /// Time of the loop is over, or of a slice.
-#[cfg(board_watchdog = "cmsdk")]
 #[cortex_m_rt::exception]
-fn SysTick() {
-    time_passed();
+fn PendSV() {
+    if clock::CLOCK.interrupt() {
+        stack::stop_guest();
+    }
 }
 
 /// The watchdog had no word from the loop for a while.
@@ -73,26 +82,4 @@ fn SysTick() {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn NonMaskableInt() {
     with_frame!(watchdog::expired)
-}
-
-/// The timer came round. Above all other interrupts, to find even one of them that hangs, and
-/// nearly without a stack of its own: what the clock has to do waits until the others are done.
-#[cfg(not(board_watchdog = "cmsdk"))]
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn SysTick() {
-    with_frame!(watchdog::tick)
-}
-
-/// Time of the loop is over, or of a slice.
-#[cfg(not(board_watchdog = "cmsdk"))]
-#[cortex_m_rt::exception]
-fn PendSV() {
-    time_passed();
-}
-
-fn time_passed() {
-    if clock::CLOCK.interrupt() {
-        stack::stop_guest();
-    }
 }

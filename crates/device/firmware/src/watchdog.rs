@@ -1,16 +1,14 @@
 //! Resets a firmware that is stuck. The loop gives word at each turn; nothing else does.
 //!
-//! Two things listen: the watchdog of the chip, and an interrupt that finds out where the loop
-//! hangs before the chip resets. That is the watchdog's own where it has one, and otherwise the
-//! timer of the core, above all other interrupts.
+//! Two things listen. The timer of the core does, above all other interrupts, and finds out where
+//! the loop hangs. The watchdog of the chip does too, for longer: it also finds a firmware that
+//! holds interrupts back.
 
+use crate::clock::CLOCK;
 use crate::{board, fault, limits};
 use core::sync::atomic::{AtomicU32, Ordering};
-
-#[cfg(not(board_watchdog = "cmsdk"))]
-use crate::clock::CLOCK;
-#[cfg(not(board_watchdog = "cmsdk"))]
 use cortex_m::peripheral::SCB;
+
 #[cfg(board_watchdog = "cmsdk")]
 use wasmbed_chip_mps2::Watchdog;
 #[cfg(board_watchdog = "stm32")]
@@ -29,7 +27,7 @@ const PATIENCE: u32 = board::CLOCK_HZ * limits::STUCK_SECONDS;
 /// Starts the watch: the first word is due.
 pub fn start() {
     #[cfg(board_watchdog = "cmsdk")]
-    WATCHDOG.start(board::WATCHDOG_HZ * (limits::STUCK_SECONDS / 2));
+    WATCHDOG.start(board::WATCHDOG_HZ * limits::STUCK_SECONDS);
     #[cfg(board_watchdog = "stm32")]
     WATCHDOG.start();
 }
@@ -51,8 +49,8 @@ fn count(cycles: u32, frame: usize) {
     }
 }
 
-/// The first half of the patience is over, or the second. In between the chip's reset is put off: a
-/// clock that ran on while an emulator stood still is no proof.
+/// The watchdog's period is over, and the reset comes with the next. Once that is put off: a clock
+/// that ran on while an emulator stood still is no proof.
 #[cfg(board_watchdog = "cmsdk")]
 pub extern "C" fn expired(frame: usize) {
     count(PATIENCE / 2, frame);
@@ -60,7 +58,6 @@ pub extern "C" fn expired(frame: usize) {
 }
 
 /// The timer of the core came round.
-#[cfg(not(board_watchdog = "cmsdk"))]
 pub extern "C" fn tick(frame: usize) {
     SCB::set_pendsv();
     count(CLOCK.period_cycles(), frame);
