@@ -144,14 +144,15 @@ impl<const N: usize> Registers<N> {
         self.0[d].put(&out);
     }
 
-    /// `d` = `a`^(2^`times`).
+    /// `d` = `a`^(2^`times`), for one or more times.
     #[inline(never)]
     pub(crate) fn square(&mut self, d: usize, a: usize, times: u32) {
-        self.copy(d, a);
+        let mut from = a;
         for _ in 0..times {
             let mut out = fiat::fiat_25519_tight_field_element([0; LIMBS]);
-            fiat::fiat_25519_carry_square(&mut out, &self.0[d].0);
+            fiat::fiat_25519_carry_square(&mut out, &self.0[from].0);
             self.0[d].put(&out);
+            from = d;
         }
     }
 

@@ -300,8 +300,8 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
             _ if self.session.phase != Phase::Ready => None,
             _ => Some(self.core.install.asked_at_ms + limits::INSTALL_ANSWER_MS_MAX),
         };
-        let earliest = [session, guests, install].into_iter().flatten().min();
-        earliest.unwrap_or(u64::MAX).max(now_ms)
+        let or_never = |due: Option<u64>| due.unwrap_or(u64::MAX);
+        or_never(session).min(or_never(guests)).min(or_never(install)).max(now_ms)
     }
 }
 
