@@ -211,7 +211,8 @@ impl Transport {
         now_ms: u64,
     ) {
         match (wants, self.phase) {
-            (Wants::Connect { address, port }, Phase::Closed) => {
+            // The device waits for no end that never comes: a new session replaces what still closes.
+            (Wants::Connect { address, port }, Phase::Closed | Phase::Closing) => {
                 let is_tried = self.connect(address, port);
                 self.phase = if is_tried { Phase::Connecting } else { Phase::Closed };
                 if !is_tried {

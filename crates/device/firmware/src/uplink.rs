@@ -192,7 +192,8 @@ impl Transport {
         now_ms: u64,
     ) {
         match (wants, self.phase) {
-            (Wants::Connect { .. }, Phase::Closed) => {
+            // The device waits for no end that never comes: a new session replaces what still closes.
+            (Wants::Connect { .. }, Phase::Closed | Phase::Closing) => {
                 say(&[Part::Text("uplink: connecting")]);
                 self.phase = Phase::Starting { again_at_ms: 0, tries_left: START_TRIES_MAX };
             }
