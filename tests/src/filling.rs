@@ -43,7 +43,10 @@ pub fn part(cli: &Cli, board: &Board, word: &str, parts: usize) -> Filling {
 }
 
 /// Bytes of RAM that a module takes on a board, as the compiler says.
-fn needed(cli: &Cli, board: &Board, module: &[u8]) -> usize {
+///
+/// # Panics
+/// If there is no file to be written or read.
+pub fn needed(cli: &Cli, board: &Board, module: &[u8]) -> usize {
     let file = cli.folder().join(format!("{}.wasm", board.name));
     std::fs::write(&file, module).unwrap_or_else(|error| panic!("{error}"));
     let text = cli.wasmbed(&["image", "inspect", &file.display().to_string(), "-o", "json"]);

@@ -120,7 +120,6 @@ impl Desk {
         self.device = Device::new();
         let memory = Memory {
             arena: vec![0; self.arena_bytes].leak(),
-            frame_out: vec![0; 482].leak(),
             queue: vec![0; self.queue_bytes].leak(),
         };
         let facts = BoardFacts {

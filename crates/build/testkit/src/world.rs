@@ -111,11 +111,8 @@ impl World {
         self.platform.console.clear();
         self.has_asked_for_reboot = false;
         self.device = Device::new();
-        let memory = Memory {
-            arena: vec![0; self.arena_bytes].leak(),
-            frame_out: vec![0; 482].leak(),
-            queue: vec![0; 1024].leak(),
-        };
+        let memory =
+            Memory { arena: vec![0; self.arena_bytes].leak(), queue: vec![0; 1024].leak() };
         let facts = BoardFacts {
             board: "simulated",
             firmware: "0.1.0-test",

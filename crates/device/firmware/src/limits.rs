@@ -44,10 +44,8 @@ pub const FRAME_BYTES: usize = 1514;
 pub const SLEEP_MS_MAX: u64 = 60_000;
 
 /// Bytes of log lines and telemetry that wait for the gateway.
-pub const QUEUE_BYTES: usize = if IS_LARGE { 4096 } else { 384 };
-
-/// Bytes of one outgoing frame: with more than two guests the largest that the protocol knows.
-pub const FRAME_OUT_BYTES: usize = if IS_LARGE { 482 } else { 336 };
+pub const QUEUE_BYTES: usize =
+    if IS_LARGE { 4096 } else { wasmbed_runtime::limits::QUEUE_BYTES_MIN };
 
 /// Receive window of the uplink: what the host may have under way. Chosen: half of it is a session
 /// frame, the other half control frames, and the line's pauses are shorter than either.
@@ -61,7 +59,7 @@ pub const UPLINK_RECEIVE_BYTES: usize = UPLINK_WINDOW_BYTES as usize + 17;
 
 /// Bytes queued for the uplink; longer frames wait for the line.
 #[cfg(board_uplink = "serial")]
-pub const UPLINK_SEND_BYTES: usize = 32;
+pub const UPLINK_SEND_BYTES: usize = if IS_LARGE { 32 } else { 16 };
 
 /// Most session bytes in one frame: what the window allows beside control frames.
 #[cfg(board_uplink = "serial")]

@@ -38,7 +38,6 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// All buffers, so that the linker counts them.
 struct Statics {
     arena: Arena,
-    frame_out: [u8; limits::FRAME_OUT_BYTES],
     queue: [u8; limits::QUEUE_BYTES],
 }
 
@@ -46,15 +45,15 @@ struct Statics {
 #[repr(align(8))]
 struct Arena([u8; board::ARENA_BYTES]);
 
-static mut STATICS: Statics = Statics {
-    arena: Arena([0; board::ARENA_BYTES]),
-    frame_out: [0; limits::FRAME_OUT_BYTES],
-    queue: [0; limits::QUEUE_BYTES],
-};
+static mut STATICS: Statics =
+    Statics { arena: Arena([0; board::ARENA_BYTES]), queue: [0; limits::QUEUE_BYTES] };
 
 static mut BUFFERS: Buffers = Buffers::new();
 
-static mut DEVICE: Device<'static, { board::GUEST_COUNT_MAX }> = Device::new();
+/// The device of this board.
+type OwnDevice = Device<'static, { board::GUEST_COUNT_MAX }>;
+
+static mut DEVICE: OwnDevice = Device::new();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -63,6 +62,14 @@ fn main() -> ! {
 
 /// Everything after the change of stacks.
 extern "C" fn run() -> ! {
+    let Some((device, mut transport, mut platform)) = start() else { halt() };
+    serve(device, &mut transport, &mut platform)
+}
+
+/// Everything before the loop, which has the stack to itself afterwards. `None`, and the console
+/// says why, if the board cannot go on.
+#[inline(never)]
+fn start() -> Option<(&'static mut OwnDevice, Transport, Board)> {
     // SAFETY: called once, and nothing else takes the core's peripherals.
     let mut core = unsafe { cortex_m::Peripherals::steal() };
     clock::start();
@@ -70,31 +77,28 @@ extern "C" fn run() -> ! {
     let is_protected = protection::start();
     if let Some(complaint) = ports::start(&mut core.NVIC, &mut core.SCB) {
         say(&[Part::Text("start: "), Part::Text(complaint)]);
-        halt();
+        return None;
     }
     let last = fault::take();
-    // SAFETY: `run` is called once, so this is the only reference, ever.
+    // SAFETY: `start` is called once, so this is the only reference, ever.
     let buffers = unsafe { &mut *addr_of_mut!(BUFFERS) };
     // SAFETY: as above.
     let statics = unsafe { &mut *addr_of_mut!(STATICS) };
     // SAFETY: as above.
     let device = unsafe { &mut *addr_of_mut!(DEVICE) };
-    let Some(mut transport) = Transport::start(buffers) else { halt() };
+    #[cfg_attr(board_uplink = "serial", expect(unused_mut, reason = "only Ethernet is configured"))]
+    let mut transport = Transport::start(buffers)?;
     if !is_protected {
         say(&[Part::Text("start: no memory protection")]);
     }
     fault::show(&last);
     pause(last.streak);
-    // SAFETY: `run` is called once.
+    // SAFETY: `start` is called once.
     let Some(mut platform) = (unsafe { Board::open() }) else {
         say(&[Part::Text("storage: the flash does not answer")]);
-        halt();
+        return None;
     };
-    let memory = Memory {
-        arena: &mut statics.arena.0,
-        frame_out: &mut statics.frame_out,
-        queue: &mut statics.queue,
-    };
+    let memory = Memory { arena: &mut statics.arena.0, queue: &mut statics.queue };
     let facts = BoardFacts {
         board: board::NAME,
         firmware: VERSION,
@@ -104,13 +108,13 @@ extern "C" fn run() -> ! {
     };
     if let Err(error) = device.start(memory, facts, &mut platform) {
         say(&[Part::Text("start: "), Part::Text(start_error(error))]);
-        halt();
+        return None;
     }
     #[cfg(board_uplink = "ethernet")]
     if let Some(station) = device.station() {
         transport.configure(&station);
     }
-    serve(device, &mut transport, &mut platform)
+    Some((device, transport, platform))
 }
 
 /// Waits after the third fault in a row, longer each time: a board that cannot run must not wear
@@ -135,7 +139,8 @@ fn pause(streak: u32) {
     );
 }
 
-/// The loop: device, transport, sleep.
+/// The loop: device, transport, sleep. One frame with [`run`], below which everything is.
+#[inline(always)]
 fn serve<const GUESTS: usize>(
     device: &mut Device<'_, GUESTS>,
     transport: &mut Transport,

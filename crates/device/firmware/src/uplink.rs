@@ -26,16 +26,12 @@ const CONSOLE_PAYLOAD_BYTES: usize = 32;
 /// Memory of the uplink, given once.
 pub struct Buffers {
     link: uplink::Device<{ limits::UPLINK_PAYLOAD_BYTES }>,
-    pending: [u8; limits::UPLINK_PAYLOAD_BYTES],
 }
 
 impl Buffers {
     /// A line that is down.
     pub const fn new() -> Self {
-        Self {
-            link: uplink::Device::new(limits::UPLINK_WINDOW_BYTES),
-            pending: [0; limits::UPLINK_PAYLOAD_BYTES],
-        }
+        Self { link: uplink::Device::new(limits::UPLINK_WINDOW_BYTES) }
     }
 }
 
@@ -56,7 +52,8 @@ enum Phase {
 /// The way to the gateway.
 pub struct Transport {
     buffers: &'static mut Buffers,
-    /// Bytes of `pending` that the device has not taken yet.
+    /// Bytes of the last session frame that the device has not taken yet; nothing more is received
+    /// before it has.
     pending_from: usize,
     pending_to: usize,
     phase: Phase,
@@ -71,6 +68,7 @@ impl Transport {
 
     /// Moves bytes, and tells `device` what became of its session. True if anything of that
     /// concerned the device.
+    #[inline(never)]
     pub fn poll<const GUESTS: usize>(
         &mut self,
         device: &mut Device<'_, GUESTS>,
@@ -98,6 +96,7 @@ impl Transport {
     }
 
     /// True if anything was taken.
+    #[inline(never)]
     fn receive<const GUESTS: usize>(
         &mut self,
         device: &mut Device<'_, GUESTS>,
@@ -106,7 +105,7 @@ impl Transport {
         let mut has_moved = false;
         loop {
             while self.pending_from < self.pending_to {
-                let pending = &self.buffers.pending[self.pending_from..self.pending_to];
+                let pending = &self.buffers.link.payload()[self.pending_from..self.pending_to];
                 let taken = device.received(pending);
                 if taken == 0 {
                     return has_moved;
@@ -127,7 +126,6 @@ impl Transport {
                 Event::Session(bytes) => {
                     self.pending_from = 0;
                     self.pending_to = bytes.len();
-                    self.buffers.pending[..bytes.len()].copy_from_slice(bytes);
                     if let Some(credit) = self.buffers.link.credit() {
                         write(credit.bytes());
                     }
@@ -158,6 +156,7 @@ impl Transport {
     }
 
     /// Asks for the session again when the host did not answer. True if that was given up.
+    #[inline(never)]
     fn restart<const GUESTS: usize>(
         &mut self,
         device: &mut Device<'_, GUESTS>,
@@ -185,6 +184,7 @@ impl Transport {
     }
 
     /// Does what the device wants.
+    #[inline(never)]
     pub fn obey<const GUESTS: usize>(
         &mut self,
         wants: Wants,

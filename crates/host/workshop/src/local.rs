@@ -148,10 +148,9 @@ pub fn run(
     let mut arena = vec![0; arena_bytes + ARENA_ALIGN_BYTES];
     let begin = arena.as_ptr().align_offset(ARENA_ALIGN_BYTES);
     let arena = arena.get_mut(begin..begin + arena_bytes).unwrap_or_default();
-    let mut frame_out = vec![0; device_limits::FRAME_OUT_BYTES_MIN];
     let mut queue = vec![0; QUEUE_BYTES];
     let mut device = Box::new(Device::<GUESTS>::new());
-    let memory = Memory { arena, frame_out: &mut frame_out, queue: &mut queue };
+    let memory = Memory { arena, queue: &mut queue };
     device.start(memory, facts(options.board), &mut hardware).map_err(WorkshopError::Start)?;
     if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
         device.tell_time_local(now.as_millis() as u64, hardware.now_ms());

@@ -208,11 +208,7 @@ pub(crate) fn decode_negated(bytes: &[u8; 32], negative: &mut Niels) -> bool {
     let sign = last >> 7;
     let mut r = Registers::<7>::new();
     r.load(W, bytes);
-    let mut canonical = [0; 32];
-    r.store(W, &mut canonical);
-    let [.., last] = &mut canonical;
-    *last |= sign << 7;
-    if canonical != *bytes {
+    if !is_canonical(&r, bytes) {
         return false;
     }
     // x^2 = u/v with u = y^2 - 1 and v = d y^2 + 1.
@@ -259,6 +255,16 @@ pub(crate) fn decode_negated(bytes: &[u8; 32], negative: &mut Niels) -> bool {
     negative.minus = *r.read(V);
     negative.product = *r.read(T);
     true
+}
+
+/// Whether `bytes`, but for the sign, are the one encoding of what was read from them.
+#[inline(never)]
+fn is_canonical(r: &Registers<7>, bytes: &[u8; 32]) -> bool {
+    let mut canonical = [0; 32];
+    r.store(W, &mut canonical);
+    let ([.., last], [.., own]) = (bytes, &mut canonical);
+    *own |= last & 0x80;
+    canonical == *bytes
 }
 
 /// Copies entry `index` of the comb by reading every entry.

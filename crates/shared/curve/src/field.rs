@@ -60,7 +60,7 @@ impl Element {
     }
 
     fn put(&mut self, value: &fiat::fiat_25519_tight_field_element) {
-        self.0.0 = value.0;
+        self.0.0.copy_from_slice(&value.0);
     }
 
     /// Takes `other`'s limbs where `mask` is all ones, keeps its own where it is zero.
@@ -124,6 +124,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// `d` = `a` * `b`.
+    #[inline(never)]
     pub(crate) fn mul(&mut self, d: usize, a: usize, b: usize) {
         let mut out = fiat::fiat_25519_tight_field_element([0; LIMBS]);
         fiat::fiat_25519_carry_mul(&mut out, &self.0[a].0, &self.0[b].0);
@@ -131,6 +132,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// `d` = `a` * `factor`.
+    #[inline(never)]
     pub(crate) fn mul_by(&mut self, d: usize, a: usize, factor: &Element) {
         let mut out = fiat::fiat_25519_tight_field_element([0; LIMBS]);
         fiat::fiat_25519_carry_mul(&mut out, &self.0[a].0, &factor.0);
@@ -187,6 +189,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// Whether `a` is zero modulo p. For public values only: the caller will branch on it.
+    #[inline(never)]
     pub(crate) fn is_zero(&self, a: usize) -> bool {
         let mut bytes = [0; 32];
         self.store(a, &mut bytes);
@@ -194,6 +197,7 @@ impl<const N: usize> Registers<N> {
     }
 
     /// The lowest bit of the canonical encoding of `a`: its "sign".
+    #[inline(never)]
     pub(crate) fn sign(&self, a: usize) -> u8 {
         let mut bytes = [0; 32];
         self.store(a, &mut bytes);

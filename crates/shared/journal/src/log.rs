@@ -131,6 +131,28 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         Ok(Some(bytes))
     }
 
+    /// Reads the part of a value that `target` takes, behind its first `skipped` bytes; false if there
+    /// is no value or it ends before. Not checked: for records whose whole was fetched before.
+    ///
+    /// # Errors
+    /// As [`Log::fetch`].
+    pub fn peek_behind<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        key: Key,
+        skipped: usize,
+        target: &mut [u8],
+    ) -> Result<bool, Error> {
+        self.refresh(flash)?;
+        let Some(offset) = self.offset_of(key) else { return Ok(false) };
+        let header = self.header_at(flash, offset)?.ok_or(Error::Damaged)?;
+        if skipped + target.len() > usize::from(header.data_bytes) {
+            return Ok(false);
+        }
+        self.read(flash, offset + HEADER_BYTES + skipped as u32, target)?;
+        Ok(true)
+    }
+
     /// Copies what is behind the first `skipped` bytes of the value of `key` into `target`; answers
     /// its length, or `None` if there is no value or it is shorter. The checksum of the whole value
     /// is compared, without room for all of it.

@@ -420,7 +420,7 @@ impl Note {
 /// Where the manifest lies in its slot, behind its length.
 pub const MANIFEST_AT: u32 = 2;
 
-/// Where something lies in the encoded manifest.
+/// Where something lies in an encoded record: a manifest, or the provisioning record.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     /// First byte.
@@ -430,10 +430,10 @@ pub struct Part {
 }
 
 impl Part {
-    const NONE: Self = Self { at: 0, bytes: 0 };
+    pub const NONE: Self = Self { at: 0, bytes: 0 };
 
     /// Where `part` lies in `whole`, of which it is a part.
-    fn of(part: &[u8], whole: &[u8]) -> Self {
+    pub fn of(part: &[u8], whole: &[u8]) -> Self {
         let at = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         Self { at: at as u16, bytes: part.len() as u8 }
     }
@@ -462,40 +462,24 @@ pub const fn image_offset(manifest_bytes: u16) -> u32 {
 /// Puts what a guest was granted into its part of the arena; false if that is not in the slot.
 #[inline(never)]
 pub fn read_grants<P: Platform>(platform: &mut P, guest: &Guest, care: &mut [u8]) -> bool {
-    let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
-    let Some(bytes) = buffer.get_mut(..guest.manifest_bytes.into()) else { return false };
-    if Journal::image_read(platform.flash(), guest.slot, MANIFEST_AT, bytes).is_err() {
-        return false;
-    }
-    let Ok(manifest) = Manifest::decode(bytes) else { return false };
-    let grants = manifest.grants.bytes();
     care.fill(0);
-    match care.get_mut(..grants.len()) {
-        Some(target) => target.copy_from_slice(grants),
-        None => return false,
-    }
-    true
+    let Some(target) = care.get_mut(..guest.grant_bytes.into()) else { return false };
+    let at = MANIFEST_AT + u32::from(guest.grants_at);
+    target.is_empty() || Journal::image_read(platform.flash(), guest.slot, at, target).is_ok()
 }
 
 /// Reads what a guest is from the head of its slot; false if that is not what the journal says.
 #[inline(never)]
 pub fn read_head<P: Platform>(platform: &mut P, guest: &mut Guest) -> bool {
-    let mut length = [0; 2];
-    if Journal::image_read(platform.flash(), guest.slot, 0, &mut length).is_err() {
-        return false;
-    }
-    let manifest_bytes = u16::from_le_bytes(length);
     let mut buffer = [0; wasmbed_wire::limits::MANIFEST_BYTES_MAX];
+    let Some(length) = buffer.first_chunk_mut::<2>() else { return false };
+    if Journal::image_read(platform.flash(), guest.slot, 0, length).is_err() {
+        return false;
+    }
+    let manifest_bytes = u16::from_le_bytes(*length);
     let Some(bytes) = buffer.get_mut(..usize::from(manifest_bytes)) else { return false };
-    if Journal::image_read(platform.flash(), guest.slot, MANIFEST_AT, bytes).is_err() {
-        return false;
-    }
-    let Ok(manifest) = Manifest::decode(bytes) else { return false };
-    if manifest.app_uid != guest.app.0 || manifest.generation != guest.generation {
-        return false;
-    }
-    guest.take_manifest(&manifest, bytes);
-    true
+    Journal::image_read(platform.flash(), guest.slot, MANIFEST_AT, bytes).is_ok()
+        && guest.take_head(bytes)
 }
 
 impl Guest {
@@ -513,6 +497,17 @@ impl Guest {
         self.has_manifest = false;
     }
 
+    /// Takes over the manifest in `bytes`; false if it is another one.
+    #[inline(never)]
+    fn take_head(&mut self, bytes: &[u8]) -> bool {
+        let Ok(manifest) = Manifest::decode(bytes) else { return false };
+        let is_own = manifest.app_uid == self.app.0 && manifest.generation == self.generation;
+        if is_own {
+            self.take_manifest(&manifest, bytes);
+        }
+        is_own
+    }
+
     /// Takes over what the signed manifest, encoded in `bytes`, says.
     fn take_manifest(&mut self, manifest: &Manifest<'_>, bytes: &[u8]) {
         self.digest = Digest(manifest.image_digest);
@@ -527,7 +522,8 @@ impl Guest {
         self.fuel_limit = manifest.limits.fuel;
         self.priority = manifest.priority;
         self.capabilities = manifest.grants.bits();
-        self.grant_bytes = manifest.grants.bytes().len() as u8;
+        let grants = Part::of(manifest.grants.bytes(), bytes);
+        (self.grants_at, self.grant_bytes) = (grants.at, grants.bytes);
         self.care_bytes = manifest.grants.arena_bytes() as u16;
         self.has_manifest = true;
     }

@@ -22,8 +22,6 @@ use crate::store::BootRecord;
 pub struct Memory<'a> {
     /// Guests: images and their working memory. Aligned to 8 bytes.
     pub arena: &'a mut [u8],
-    /// One outgoing frame, at least [`limits::FRAME_OUT_BYTES_MIN`].
-    pub frame_out: &'a mut [u8],
     /// Log lines and telemetry that wait for the gateway, at least [`limits::QUEUE_BYTES_MIN`].
     pub queue: &'a mut [u8],
 }
@@ -94,7 +92,6 @@ pub enum Closed {
 pub struct Device<'a, const GUESTS: usize> {
     session: Session,
     pub(crate) core: Core<'a, GUESTS>,
-    frame_out: Bytes<'a>,
     key: Option<Key>,
 }
 
@@ -111,7 +108,7 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
     /// A device that has not started: for a static, so that nothing of it passes over the stack.
     pub const fn new() -> Self {
         const { assert!(GUESTS >= 1 && GUESTS <= limits::GUESTS_MAX) };
-        Self { session: Session::new(), core: Core::new(), frame_out: Bytes::NONE, key: None }
+        Self { session: Session::new(), core: Core::new(), key: None }
     }
 
     /// Starts it: mounts the journal, counts the boot, makes the key at the first boot, and brings
@@ -125,15 +122,12 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         mut facts: BoardFacts<'a>,
         platform: &mut P,
     ) -> Result<(), StartError> {
-        if memory.frame_out.len() < limits::FRAME_OUT_BYTES_MIN
-            || memory.queue.len() < limits::QUEUE_BYTES_MIN
-        {
+        if memory.queue.len() < limits::QUEUE_BYTES_MIN {
             return Err(StartError::Memory);
         }
         let core = &mut self.core;
         core.arena = Bytes::new(memory.arena);
         core.queue = Queue::new(memory.queue);
-        self.frame_out = Bytes::new(memory.frame_out);
         core.boot = BootRecord::read(&mut core.journal, platform)?;
         if core.boot.is_commanded && facts.reset_reason == ResetReason::PowerOn {
             facts.reset_reason = ResetReason::Commanded;
@@ -144,7 +138,8 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         core.boot.write(&mut core.journal, platform)?;
         core.count_store();
         self.key = Some(identity(core, platform)?);
-        core.provisioning.read(&mut core.journal, platform)?;
+        // No guest has its memory yet.
+        core.provisioning.read(&mut core.journal, platform, &mut core.arena)?;
         core.boot_guests(platform)?;
         self.show_start(platform);
         Ok(())
@@ -158,14 +153,15 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         line.text(", boot ").number(self.core.boot.count.into());
         line.text(", device ").bytes(&self.name()).show(platform);
         if !self.core.provisioning.is_known {
-            Line::new("no provisioning record: no gateway to talk to").show(platform);
+            platform.console(b"no provisioning record: no gateway to talk to");
         }
     }
 
     /// Does one bounded piece of work: at most one curve operation and one slice of a guest. To be
     /// called again when bytes came or went, and at the time it answers.
+    #[inline(never)]
     pub fn step<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> Next {
-        let Self { session, core, frame_out, key } = self;
+        let Self { session, core, key } = self;
         let Some(key) = key.as_ref() else {
             return Next { wake_at_ms: u64::MAX, wants: Wants::Nothing };
         };
@@ -175,13 +171,16 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         if was_ready && session.phase != Phase::Ready {
             core.forget_removed();
         }
-        core.work(now_ms, platform);
+        core.install_end(platform);
+        if !core.read_manifest(now_ms, platform) {
+            core.work(now_ms, platform);
+        }
         if session.phase == Phase::Ready {
             core.retry_storage();
             core.reconcile(platform);
             core.repeat_request(now_ms);
         }
-        session.fill(core, frame_out, now_ms, platform);
+        session.fill(core, now_ms, platform);
         Next { wake_at_ms: self.wake_at_ms(has_more, now_ms), wants: self.wants() }
     }
 
@@ -287,8 +286,9 @@ impl<'a, const GUESTS: usize> Device<'a, GUESTS> {
         is_told || self.session.phase != Phase::Ready
     }
 
+    #[inline(never)]
     fn wake_at_ms(&self, has_more: bool, now_ms: u64) -> u64 {
-        if has_more || self.session.is_held_back() {
+        if has_more {
             return now_ms;
         }
         let is_unprovisioned =

@@ -166,6 +166,8 @@ pub struct Guest {
     pub has_care: bool,
     /// Capabilities that it was granted, one bit each.
     pub capabilities: u32,
+    /// Where the encoded grants lie in the manifest.
+    pub grants_at: u16,
     /// Bytes of the encoded grants.
     pub grant_bytes: u8,
     /// Bytes of the arena that grants and rates take.
@@ -224,6 +226,7 @@ impl Guest {
         learns_stop: false,
         has_care: false,
         capabilities: 0,
+        grants_at: 0,
         grant_bytes: 0,
         care_bytes: 0,
         stop_at_ms: None,

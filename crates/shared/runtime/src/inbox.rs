@@ -28,7 +28,6 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     ) {
         match message {
             GatewayMessage::DesiredState(desired) => self.desire(desired),
-            GatewayMessage::Install(install) => self.install_manifest(install, platform),
             GatewayMessage::InstallChunk(chunk) => self.install_chunk(chunk, platform),
             GatewayMessage::Start(command) => {
                 self.command(command.id, now_ms, |core| {
@@ -69,7 +68,8 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                     entry.receivers = entry.receivers.or(Some(receivers));
                 }
             }
-            GatewayMessage::Welcome(_)
+            GatewayMessage::Install(_)
+            | GatewayMessage::Welcome(_)
             | GatewayMessage::Refused(_)
             | GatewayMessage::EnrollRequired(_) => {}
         }

@@ -1,10 +1,10 @@
 //! Taking an image from the gateway: manifest, signature, chunks into a slot, digest, commit. One
 //! at a time; survives a lost session at the byte where it stopped, not a reboot.
 
-use sha2::{Digest as _, Sha256};
 use wasmbed_curve::ed25519;
 use wasmbed_image::{Header, Manifest, SIGNED_PREFIX};
 use wasmbed_journal::{SlotWriter, crc32};
+use wasmbed_wire::limits::PINS_MAX;
 use wasmbed_wire::{
     AppId, Digest, GuestReason, GuestState, Install as InstallMessage, InstallChunk,
     InstallRequest, StateReport,
@@ -13,6 +13,7 @@ use wasmbed_wire::{
 use crate::arena::Range;
 use crate::console::Line;
 use crate::core_state::{Core, Note, image_offset};
+use crate::digest::{BLOCK_BYTES, BlockHash};
 use crate::guests::{Detail, Guest, cut, plain_report};
 use crate::late::Late;
 use crate::limits;
@@ -28,6 +29,8 @@ pub enum Phase {
     Manifest,
     /// Chunks arrive.
     Chunks,
+    /// All of the image is in the slot, and it is what was signed.
+    Whole,
 }
 
 /// The one installation in progress.
@@ -51,7 +54,7 @@ pub struct Install {
     image_crc: u32,
     digest: Digest,
     writer: Late<SlotWriter>,
-    hash: Option<Sha256>,
+    hash: BlockHash,
 }
 
 /// Why an installation ends without an image.
@@ -94,7 +97,7 @@ impl Install {
             image_crc: 0,
             digest: Digest([0; 32]),
             writer: Late::Unset,
-            hash: None,
+            hash: BlockHash::NONE,
         }
     };
 
@@ -109,13 +112,6 @@ impl Install {
         let image = (self.phase == Phase::Chunks).then_some(self.digest);
         let state = GuestState::Installing;
         plain_report(self.app, self.generation, image, state, GuestReason::None)
-    }
-
-    /// Whether all that came has the digest that was signed.
-    #[inline(never)]
-    fn has_digest(&mut self) -> bool {
-        let digest = self.hash.take().map(Sha256::finalize);
-        digest.is_some_and(|digest| digest[..] == self.digest.0)
     }
 
     fn is_for(&self, phase: Phase, app: AppId, generation: u64) -> bool {
@@ -201,10 +197,12 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     /// the curve has the stack to itself.
     #[inline(never)]
     fn is_signed<P: Platform>(&mut self, message: &InstallMessage<'_>, platform: &mut P) -> bool {
-        let pins = store::read_signers(&mut self.journal, platform);
         let Some(signature) = message.signature.first_chunk() else { return false };
         let parts = [SIGNED_PREFIX, message.manifest];
-        pins.keys().iter().any(|pin| ed25519::verify(pin, &parts, signature).is_ok())
+        (0..PINS_MAX).any(|index| {
+            let pin = self.provisioning.signer(index, &mut self.journal, platform);
+            pin.is_some_and(|pin| ed25519::verify(&pin, &parts, signature).is_ok())
+        })
     }
 
     #[inline(never)]
@@ -216,9 +214,9 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     ) -> Result<(), Refused> {
         let manifest =
             Manifest::decode(message.manifest).map_err(|_| GuestReason::ManifestMalformed)?;
-        let is_own =
-            is_local || store::is_own_namespace(&mut self.journal, platform, manifest.namespace);
-        let is_announced = is_own
+        let namespace = manifest.namespace;
+        let is_announced = (is_local
+            || self.provisioning.is_own_namespace(&mut self.journal, platform, namespace))
             && manifest.app_uid == message.app.0
             && manifest.generation == message.generation;
         if !is_announced {
@@ -246,7 +244,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         self.install.image_bytes = manifest.image_bytes;
         self.install.digest = Digest(manifest.image_digest);
         self.install.writer = Late::Set(writer);
-        self.install.hash = Some(Sha256::new());
+        self.install.hash = BlockHash::START;
         Ok(())
     }
 
@@ -264,11 +262,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             Ok(()) if self.install.received_bytes < self.install.image_bytes => {
                 self.install.is_request_due = true;
             }
-            Ok(()) => {
-                if let Err(refused) = self.install_finish(platform) {
-                    self.install_refuse(refused, platform);
-                }
-            }
+            Ok(()) => self.install.phase = Phase::Whole,
             Err(refused) => self.install_refuse(refused, platform),
         }
     }
@@ -279,14 +273,16 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         if bytes.len() as u32 > missing {
             return Err(GuestReason::DigestMismatch.into());
         }
+        // Before the end, what is behind the last whole block of the hash is asked for again.
+        let is_last = bytes.len() as u32 == missing;
+        let whole = if is_last { bytes.len() } else { bytes.len() / BLOCK_BYTES * BLOCK_BYTES };
+        let bytes = bytes.get(..whole).unwrap_or(bytes);
         if self.install.received_bytes == 0 && bytes.len() >= Header::BYTES {
             self.stage_begin(bytes);
         }
         let writer = self.install.writer.value_mut().ok_or(GuestReason::StorageFailed)?;
         writer.append(platform.flash(), bytes).map_err(|_| GuestReason::StorageFailed)?;
-        if let Some(hash) = self.install.hash.as_mut() {
-            hash.update(bytes);
-        }
+        self.install.hash.update(bytes);
         self.install.image_crc = crc32(self.install.image_crc, bytes);
         if let Some(range) = self.install.range {
             let (image_bytes, care_bytes) = (self.install.image_bytes, self.install.care_bytes);
@@ -297,6 +293,10 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
             }
         }
         self.install.received_bytes += bytes.len() as u32;
+        let digest = || self.install.hash.finish(bytes, self.install.image_bytes);
+        if is_last && digest() != self.install.digest.0 {
+            return Err(GuestReason::DigestMismatch.into());
+        }
         Ok(())
     }
 
@@ -310,28 +310,44 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         }
     }
 
-    /// All bytes are there: the digest decides.
-    #[inline(never)]
-    fn install_finish<P: Platform>(&mut self, platform: &mut P) -> Result<(), Refused> {
-        if !self.install.has_digest() {
-            return Err(GuestReason::DigestMismatch.into());
+    /// Ends the installation of a whole image. In a call of its own, not in that of the last chunk: a
+    /// journal that is compacted takes much of the stack.
+    pub fn install_end<P: Platform>(&mut self, platform: &mut P) {
+        if self.install.phase != Phase::Whole {
+            return;
         }
+        let remembered = self.install_remember(platform);
+        match remembered.and_then(|()| self.install_commit(platform)) {
+            Ok((index, slot)) => self.replace_guest(index, slot, platform),
+            Err(refused) => self.install_refuse(refused, platform),
+        }
+    }
+
+    /// Remembers the generation, so that a lower one is never taken.
+    #[inline(never)]
+    fn install_remember<P: Platform>(&mut self, platform: &mut P) -> Result<(), Refused> {
+        let (app, generation) = (self.install.app, self.install.generation);
+        if store::keep_generation(&mut self.journal, platform, app, generation)? {
+            self.count_store();
+        }
+        Ok(())
+    }
+
+    /// Makes the image one that exists; answers the place of its guest, and its slot.
+    #[inline(never)]
+    fn install_commit<P: Platform>(&mut self, platform: &mut P) -> Result<(usize, u8), Refused> {
         let (app, generation) = (self.install.app, self.install.generation);
         let writer = self.install.writer.value().copied();
         let writer = writer.ok_or(GuestReason::StorageFailed)?;
         let index = self.find(app).or_else(|| self.guests.iter().position(|g| !g.is_held));
         let index = index.ok_or(GuestReason::TooManyGuests)?;
-        if store::keep_generation(&mut self.journal, platform, app, generation)? {
-            self.count_store();
-        }
         let note = Note { app, generation, image_crc: self.install.image_crc }.encode();
         self.journal
             .image_commit(platform.flash(), &writer, &note)
             .map_err(|_| GuestReason::StorageFailed)?;
         self.count_store();
         self.keep_wanted(writer.slot(), true, platform);
-        self.replace_guest(index, writer.slot(), platform);
-        Ok(())
+        Ok((index, writer.slot()))
     }
 
     /// Puts the new image into the guest's place; the one before it is kept until this one proved

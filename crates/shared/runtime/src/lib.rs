@@ -10,6 +10,7 @@ mod arena;
 mod console;
 mod core_state;
 mod device;
+mod digest;
 mod guests;
 mod host;
 mod inbox;

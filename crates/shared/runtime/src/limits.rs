@@ -3,9 +3,6 @@
 /// Guests that one device can hold at most: what one desired state message may list.
 pub const GUESTS_MAX: usize = wasmbed_wire::limits::APPS_PER_DEVICE_MAX;
 
-/// Bytes that the buffer of one outgoing frame must have: the longest message with its head.
-pub const FRAME_OUT_BYTES_MIN: usize = 336;
-
 /// Bytes that the queue of log lines, telemetry and messages must have: the longest message with its
 /// head.
 pub const QUEUE_BYTES_MIN: usize = 336;

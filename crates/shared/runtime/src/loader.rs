@@ -79,22 +79,27 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
         })
     }
 
+    /// Reads the manifest of a guest whose is not known yet; answers whether there was one. Apart from
+    /// other loading: a manifest takes much of the stack.
+    #[inline(never)]
+    pub fn read_manifest<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
+        let Some(index) = self.guests.iter().position(Guest::needs_manifest) else { return false };
+        let Some(guest) = self.guests.get_mut(index) else { return false };
+        let is_sound = read_head(platform, guest);
+        guest.has_manifest = true;
+        guest.is_report_due = true;
+        if !is_sound {
+            let refused = Refused::new(GuestReason::StorageFailed);
+            self.refuse_start(index, refused, now_ms, platform);
+        }
+        true
+    }
+
     /// Does a piece of loading; answers whether there was one to do.
     #[inline(never)]
     pub fn load_step<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
         let Some(index) = self.guest_to_load() else { return false };
-        let Some(guest) = self.guests.get_mut(index) else { return false };
-        if guest.needs_manifest() {
-            let is_sound = read_head(platform, guest);
-            guest.has_manifest = true;
-            guest.is_report_due = true;
-            if !is_sound {
-                let refused = Refused::new(GuestReason::StorageFailed);
-                self.refuse_start(index, refused, now_ms, platform);
-            }
-            return true;
-        }
-        let stage = Some(guest.stage);
+        let stage = self.guests.get(index).map(|guest| guest.stage);
         let result = match stage {
             Some(Stage::Loaded) => self.instantiate(index, now_ms, platform),
             _ => self.load_piece(index, platform),
@@ -110,7 +115,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn guest_to_load(&self) -> Option<usize> {
         let current = usize::from(self.loader.guest);
         let is_waiting = |guest: &Guest| {
-            guest.needs_manifest() || matches!(guest.stage, Stage::Waiting | Stage::Loaded)
+            !guest.needs_manifest() && matches!(guest.stage, Stage::Waiting | Stage::Loaded)
         };
         if self.loader.is_active && self.guests.get(current).is_some_and(is_waiting) {
             return Some(current);

@@ -56,6 +56,7 @@ impl<const GUESTS: usize> Device<'_, GUESTS> {
             core.install_chunk(&InstallChunk { app, generation, offset, bytes }, platform);
             offset += bytes.len() as u32;
         }
+        core.install_end(platform);
         let is_unfinished = core.install.phase != Phase::Idle;
         core.install = Install::NONE;
         match core.refusals.iter().find(|refusal| refusal.is_held && refusal.app == app) {

@@ -14,6 +14,9 @@ use crate::queue::Kind;
 /// Bytes of the length prefix.
 const PREFIX_BYTES: usize = wasmbed_wire::limits::FRAME_HEADER_BYTES;
 
+/// Bytes of the longest frame.
+pub const FRAME_BYTES_MAX: usize = PREFIX_BYTES + wasmbed_wire::limits::FRAME_BODY_BYTES_MAX;
+
 /// Writes `message` as a frame into `target`; answers its bytes.
 pub fn frame(message: &DeviceMessage<'_>, target: &mut [u8]) -> Result<usize, EncodeError> {
     let body = target.get_mut(PREFIX_BYTES..).ok_or(EncodeError::BufferTooSmall)?;

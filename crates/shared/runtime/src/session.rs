@@ -2,8 +2,9 @@
 //! session do is in [`crate::inbox`] and [`crate::outbox`].
 
 use wasmbed_tls::{Client, Config, State, Validity};
+use wasmbed_wire::limits::{NAME_BYTES_MAX, TOKEN_BYTES_MAX};
 use wasmbed_wire::{
-    ALPN_512, DeviceMessage, Enroll, GatewayMessage, Hello, MINOR, MINOR_MESSAGES, Welcome,
+    ALPN_512, DeviceMessage, Enroll, GatewayMessage, Hello, Install, MINOR, MINOR_MESSAGES, Welcome,
 };
 use zeroize::Zeroize;
 
@@ -13,7 +14,6 @@ use crate::keys;
 use crate::limits;
 use crate::outbox::{self, Due, Sent};
 use crate::platform::Platform;
-use crate::store::RecordBytes;
 
 /// Where the session is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,9 +51,6 @@ pub struct Session {
     attempts: u8,
     /// What the gateway asked for when it refused.
     retry_ms: u32,
-    /// Bytes of the outgoing frame, and how many of them TLS has taken.
-    frame_bytes: u16,
-    frame_taken: u16,
     /// Whether Hello or Enroll has to be written.
     is_opening_due: bool,
     heartbeat_ms: u32,
@@ -64,8 +61,6 @@ pub struct Session {
     /// Whether bytes arrived for which there is no room, and since when.
     pub is_blocked: bool,
     blocked_since_ms: u64,
-    /// Wall clock at a time since boot, both in milliseconds.
-    told: Option<(u64, u64)>,
 }
 
 impl Session {
@@ -76,8 +71,6 @@ impl Session {
             since_ms: 0,
             attempts: 0,
             retry_ms: 0,
-            frame_bytes: 0,
-            frame_taken: 0,
             is_opening_due: false,
             heartbeat_ms: 0,
             heartbeat_at_ms: 0,
@@ -85,7 +78,6 @@ impl Session {
             has_progress: false,
             is_blocked: false,
             blocked_since_ms: 0,
-            told: None,
         }
     }
 
@@ -95,8 +87,8 @@ impl Session {
     }
 
     /// Wall-clock seconds, once the gateway told them.
-    fn unix_s(&self, now_ms: u64) -> Option<u64> {
-        let (unix_ms, at_ms) = self.told?;
+    fn unix_s(told: Option<(u64, u64)>, now_ms: u64) -> Option<u64> {
+        let (unix_ms, at_ms) = told?;
         Some((unix_ms + now_ms.saturating_sub(at_ms)) / 1000)
     }
 
@@ -107,15 +99,7 @@ impl Session {
 
     /// Whether the last frame is on its way.
     pub fn is_drained(&self) -> bool {
-        self.frame_bytes == 0 && self.tls.outgoing().is_empty()
-    }
-
-    /// Whether a frame waits for TLS although the transport took everything.
-    pub fn is_held_back(&self) -> bool {
-        self.is_talking()
-            && self.frame_bytes != 0
-            && self.tls.outgoing().is_empty()
-            && self.tls.state() == State::Open
+        self.tls.outgoing().is_empty()
     }
 
     /// When the phase is over at the latest.
@@ -143,14 +127,9 @@ impl Session {
         if was_long {
             self.attempts = 0;
         }
-        self.drop_frame();
+        self.is_opening_due = false;
         self.is_blocked = false;
         self.enter(Phase::Lost, now_ms);
-    }
-
-    fn drop_frame(&mut self) {
-        (self.frame_bytes, self.frame_taken) = (0, 0);
-        self.is_opening_due = false;
     }
 
     /// Ends the session; the transport closes after the last bytes.
@@ -160,7 +139,7 @@ impl Session {
             self.attempts = 0;
         }
         self.tls.close();
-        self.drop_frame();
+        self.is_opening_due = false;
         self.enter(Phase::Closing, now_ms);
     }
 
@@ -232,7 +211,7 @@ impl Session {
     fn start_tls<P: Platform>(&mut self, now_ms: u64, platform: &mut P) -> bool {
         let mut random = [0; wasmbed_tls::limits::ENTROPY_BYTES];
         if platform.entropy(&mut random).is_err() {
-            Line::new("no entropy: no session").show(platform);
+            platform.console(b"no entropy: no session");
             self.close(now_ms);
             return false;
         }
@@ -255,8 +234,15 @@ impl Session {
             self.enter(Phase::Hello, now_ms);
             self.is_opening_due = true;
         }
-        if self.is_talking() && self.take_frame(core, now_ms, platform) {
-            return true;
+        if self.is_talking() {
+            match self.take_frame(core, now_ms, platform) {
+                Taken::Nothing => {}
+                Taken::Frame => return true,
+                Taken::Install => {
+                    self.take_install(core, platform);
+                    return true;
+                }
+            }
         }
         if let State::Closed(why) = self.tls.state() {
             self.show_closed(why, platform);
@@ -268,7 +254,7 @@ impl Session {
         let is_stalled = now_ms.saturating_sub(still_since_ms) >= limits::STALL_MS_MAX;
         let is_late = if self.phase == Phase::Ready { is_stalled } else { self.is_late(now_ms) };
         if is_late {
-            Line::new("session closed: no answer").show(platform);
+            platform.console(b"session closed: no answer");
             self.close(now_ms);
         }
         has_worked
@@ -288,7 +274,7 @@ impl Session {
             server_name,
             alpn: &[ALPN_512.as_bytes()],
         };
-        let unix_s = self.unix_s(now_ms);
+        let unix_s = Self::unix_s(core.told, now_ms);
         self.tls.step(&config, unix_s)
     }
 
@@ -306,23 +292,23 @@ impl Session {
         .show(platform);
     }
 
-    /// Handles the first whole frame, in place; answers whether there was one.
+    /// Handles the first whole frame, in place; answers what there was.
     #[inline(never)]
     fn take_frame<P: Platform, const GUESTS: usize>(
         &mut self,
         core: &mut Core<'_, GUESTS>,
         now_ms: u64,
         platform: &mut P,
-    ) -> bool {
+    ) -> Taken {
         let received = self.tls.plaintext();
-        let Some((prefix, rest)) = received.split_first_chunk() else { return false };
+        let Some((prefix, rest)) = received.split_first_chunk() else { return Taken::Nothing };
         let body_bytes = usize::from(u16::from_be_bytes(*prefix));
         if body_bytes == 0 || body_bytes > wasmbed_wire::limits::FRAME_BODY_BYTES_MAX {
-            Line::new("session closed: malformed frame").show(platform);
+            platform.console(b"session closed: malformed frame");
             self.close(now_ms);
-            return false;
+            return Taken::Nothing;
         }
-        let Some(body) = rest.get(..body_bytes) else { return false };
+        let Some(body) = rest.get(..body_bytes) else { return Taken::Nothing };
         let effect = match GatewayMessage::decode(body) {
             Ok(message) => {
                 core.counters.messages = core.counters.messages.wrapping_add(1);
@@ -335,9 +321,28 @@ impl Session {
             Err(wasmbed_wire::DecodeError::UnknownTag(_)) => Effect::Nothing,
             Err(_) => Effect::Malformed,
         };
+        if matches!(effect, Effect::Install) {
+            return Taken::Install;
+        }
         self.tls.consume(prefix.len() + body_bytes);
         self.apply(effect, core, now_ms, platform);
-        true
+        Taken::Frame
+    }
+
+    /// Handles the manifest that the first frame holds. Apart from other messages: its signature takes
+    /// more stack than anything they ask for.
+    #[inline(never)]
+    fn take_install<P: Platform, const GUESTS: usize>(
+        &mut self,
+        core: &mut Core<'_, GUESTS>,
+        platform: &mut P,
+    ) {
+        let Some((prefix, rest)) = self.tls.plaintext().split_first_chunk() else { return };
+        let body_bytes = usize::from(u16::from_be_bytes(*prefix));
+        if let Some(message) = rest.get(..body_bytes).and_then(install_of) {
+            core.install_manifest(&message, platform);
+        }
+        self.tls.consume(prefix.len() + body_bytes);
     }
 
     fn apply<P: Platform, const GUESTS: usize>(
@@ -348,7 +353,7 @@ impl Session {
         platform: &mut P,
     ) {
         match effect {
-            Effect::Nothing => {}
+            Effect::Nothing | Effect::Install => {}
             Effect::Welcome { epoch, unix_ms, heartbeat_ms, takes_messages } => {
                 core.takes_messages = takes_messages;
                 self.welcome(epoch, unix_ms, heartbeat_ms, core, now_ms, platform);
@@ -363,7 +368,7 @@ impl Session {
                 self.close(now_ms);
             }
             Effect::Malformed => {
-                Line::new("session closed: unexpected message").show(platform);
+                platform.console(b"session closed: unexpected message");
                 self.close(now_ms);
             }
         }
@@ -384,12 +389,11 @@ impl Session {
         // Nobody who tells an earlier time than the one that is kept makes an old certificate good.
         let is_bad = |dates: Validity| dates.check(unix_s).is_err() || dates.not_after < known_s;
         if self.tls.validity().is_some_and(is_bad) {
-            Line::new("gateway certificate is not valid at the time it told").show(platform);
+            platform.console(b"gateway certificate is not valid at the time it told");
             self.close(now_ms);
             return;
         }
-        self.told = Some((unix_ms, now_ms));
-        core.told = self.told;
+        core.told = Some((unix_ms, now_ms));
         self.heartbeat_ms = heartbeat_ms.clamp(limits::HEARTBEAT_MS_MIN, limits::HEARTBEAT_MS_MAX);
         self.heartbeat_at_ms = now_ms;
         self.enter(Phase::Ready, now_ms);
@@ -397,89 +401,79 @@ impl Session {
         Line::new("session open, epoch ").number(epoch).show(platform);
     }
 
-    /// Writes what is due into the session, one record at most.
+    /// Writes what is due into the session: one frame, which is one record, between two that arrive.
     #[inline(never)]
     pub fn fill<P: Platform, const GUESTS: usize>(
         &mut self,
         core: &mut Core<'_, GUESTS>,
-        frame: &mut [u8],
         now_ms: u64,
         platform: &mut P,
     ) {
-        if !self.is_talking() || self.tls.state() != State::Open || !self.tls.outgoing().is_empty()
-        {
+        if !self.is_talking() {
             return;
         }
-        if self.frame_bytes == 0 {
-            self.frame_bytes = self.next_frame(core, frame, now_ms, platform) as u16;
-            self.frame_taken = 0;
+        let room = self.tls.room();
+        if room.len() < outbox::FRAME_BYTES_MAX {
+            return;
         }
-        let rest = frame.get(usize::from(self.frame_taken)..usize::from(self.frame_bytes));
-        self.frame_taken += self.tls.write(rest.unwrap_or_default()) as u16;
-        if self.frame_taken >= self.frame_bytes {
-            (self.frame_bytes, self.frame_taken) = (0, 0);
-        }
-    }
-
-    #[inline(never)]
-    fn next_frame<P: Platform, const GUESTS: usize>(
-        &mut self,
-        core: &mut Core<'_, GUESTS>,
-        frame: &mut [u8],
-        now_ms: u64,
-        platform: &mut P,
-    ) -> usize {
-        if self.phase != Phase::Ready {
-            if !core::mem::take(&mut self.is_opening_due) {
-                return 0;
+        let bytes = match self.phase {
+            Phase::Ready => {
+                let due = Due { is_heartbeat: self.heartbeat_at_ms <= now_ms };
+                match core.next_frame(due, now_ms, room, platform) {
+                    Sent::Nothing => 0,
+                    Sent::Frame(bytes) => bytes,
+                    Sent::Heartbeat(bytes) => {
+                        self.heartbeat_at_ms = now_ms + u64::from(self.heartbeat_ms);
+                        bytes
+                    }
+                }
             }
-            return self.opening_frame(core, frame, platform);
-        }
-        let due = Due { is_heartbeat: self.heartbeat_at_ms <= now_ms };
-        match core.next_frame(due, now_ms, frame, platform) {
-            Sent::Nothing => 0,
-            Sent::Frame(bytes) => bytes,
-            Sent::Heartbeat(bytes) => {
-                self.heartbeat_at_ms = now_ms + u64::from(self.heartbeat_ms);
-                bytes
-            }
-        }
-    }
-
-    /// Hello or Enroll.
-    #[inline(never)]
-    fn opening_frame<P: Platform, const GUESTS: usize>(
-        &self,
-        core: &mut Core<'_, GUESTS>,
-        frame: &mut [u8],
-        platform: &mut P,
-    ) -> usize {
-        let mut bytes = RecordBytes::none();
-        if bytes.read(&mut core.journal, platform).is_err() {
-            return 0;
-        }
-        let (Some(record), Some(facts)) = (bytes.record(), core.facts.value()) else { return 0 };
-        let message = if self.phase == Phase::Enrolling {
-            DeviceMessage::Enroll(Enroll { token: record.token })
-        } else {
-            DeviceMessage::Hello(Hello {
-                board: facts.board,
-                firmware: facts.firmware,
-                dtb_digest: facts.dtb_digest,
-                minor_min: 0,
-                minor_max: MINOR,
-                budget: core.budget(),
-                boot_count: core.boot.count,
-                reset_reason: facts.reset_reason,
-                fault: facts.fault,
-                namespace: record.namespace,
-                image_format: Core::<GUESTS>::image_format(),
-                last_epoch: core.boot.last_epoch,
-                host_calls: Some(host_calls::<P>()),
-            })
+            _ if !core::mem::take(&mut self.is_opening_due) => 0,
+            Phase::Enrolling => enroll_frame(core, room, platform),
+            _ => hello_frame(core, room, platform),
         };
-        outbox::frame(&message, frame).unwrap_or(0)
+        self.tls.send(bytes);
     }
+}
+
+#[inline(never)]
+fn enroll_frame<P: Platform, const GUESTS: usize>(
+    core: &mut Core<'_, GUESTS>,
+    room: &mut [u8],
+    platform: &mut P,
+) -> usize {
+    let mut token = [0; TOKEN_BYTES_MAX];
+    let token = core.provisioning.token.read(&mut core.journal, platform, &mut token);
+    let Some(token) = token else { return 0 };
+    let token = Some(token).filter(|token| !token.is_empty());
+    outbox::frame(&DeviceMessage::Enroll(Enroll { token }), room).unwrap_or(0)
+}
+
+#[inline(never)]
+fn hello_frame<P: Platform, const GUESTS: usize>(
+    core: &mut Core<'_, GUESTS>,
+    room: &mut [u8],
+    platform: &mut P,
+) -> usize {
+    let mut namespace = [0; NAME_BYTES_MAX];
+    let namespace = core.provisioning.namespace.read(&mut core.journal, platform, &mut namespace);
+    let (Some(namespace), Some(facts)) = (namespace, core.facts.value()) else { return 0 };
+    let message = DeviceMessage::Hello(Hello {
+        board: facts.board,
+        firmware: facts.firmware,
+        dtb_digest: facts.dtb_digest,
+        minor_min: 0,
+        minor_max: MINOR,
+        budget: core.budget(),
+        boot_count: core.boot.count,
+        reset_reason: facts.reset_reason,
+        fault: facts.fault,
+        namespace,
+        image_format: Core::<GUESTS>::image_format(),
+        last_epoch: core.boot.last_epoch,
+        host_calls: Some(host_calls::<P>()),
+    });
+    outbox::frame(&message, room).unwrap_or(0)
 }
 
 /// What of the host interface this firmware was linked with.
@@ -488,9 +482,27 @@ const fn host_calls<P: Platform>() -> u32 {
     if P::HAS_WASI { capabilities | wasmbed_wire::HOST_WASI } else { capabilities }
 }
 
+/// The manifest in a frame.
+#[inline(never)]
+fn install_of(body: &[u8]) -> Option<Install<'_>> {
+    match GatewayMessage::decode(body) {
+        Ok(GatewayMessage::Install(message)) => Some(message),
+        _ => None,
+    }
+}
+
+/// What a step took.
+enum Taken {
+    Nothing,
+    Frame,
+    /// Nothing yet: the first frame holds a manifest.
+    Install,
+}
+
 /// What a message does to the session, free of the buffer it lay in.
 enum Effect {
     Nothing,
+    Install,
     Welcome { epoch: u64, unix_ms: u64, heartbeat_ms: u32, takes_messages: bool },
     Enroll,
     Refused { reason: wasmbed_wire::RefusedReason, retry_ms: u32 },
@@ -514,6 +526,7 @@ impl Effect {
             },
             (Phase::Hello, GatewayMessage::EnrollRequired(_)) => Self::Enroll,
             (_, GatewayMessage::Welcome(_) | GatewayMessage::EnrollRequired(_)) => Self::Malformed,
+            (Phase::Ready, GatewayMessage::Install(_)) => Self::Install,
             (Phase::Ready, _) => Self::Nothing,
             // Anything else before Welcome: the gateway is broken, and a device never guesses.
             _ => Self::Malformed,

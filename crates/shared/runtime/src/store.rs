@@ -5,6 +5,7 @@ use wasmbed_journal::{Error, Journal};
 use wasmbed_wire::limits::{NAME_BYTES_MAX, PINS_MAX, PROVISIONING_BYTES_MAX};
 use wasmbed_wire::{AppId, Provisioning, PublicKey, Seq, Station};
 
+use crate::core_state::Part;
 use crate::keys;
 use crate::late::Late;
 use crate::limits;
@@ -108,38 +109,38 @@ impl Name {
     }
 }
 
-/// The provisioning record as it was written.
-#[derive(Debug)]
-pub struct RecordBytes {
-    bytes: [u8; PROVISIONING_BYTES_MAX],
-    used: usize,
-}
+/// Where a string lies in the provisioning record: it is asked for seldom, so it stays in the flash.
+#[derive(Clone, Copy, Debug)]
+pub struct Text(Part);
 
-impl RecordBytes {
-    /// No record.
-    pub const fn none() -> Self {
-        Self { bytes: [0; PROVISIONING_BYTES_MAX], used: 0 }
+impl Text {
+    const NONE: Self = Self(Part::NONE);
+
+    fn of(text: &str, record: &[u8]) -> Self {
+        Self(Part::of(text.as_bytes(), record))
     }
 
-    /// Reads it in place: it is too large to be handed around.
-    pub fn read<P: Platform>(
-        &mut self,
+    /// Reads it into `target`; nothing if it is not there any more. Empty if it never was.
+    pub fn read<'t, P: Platform>(
+        &self,
         journal: &mut Journal,
         platform: &mut P,
-    ) -> Result<(), Error> {
-        let found = journal.fetch(platform.flash(), keys::PROVISIONING, &mut self.bytes)?;
-        self.used = found.unwrap_or(0);
-        Ok(())
-    }
-
-    /// The record, if there is one that can be read.
-    pub fn record(&self) -> Option<Provisioning<'_>> {
-        Provisioning::decode(self.bytes.get(..self.used)?).ok()
+        target: &'t mut [u8],
+    ) -> Option<&'t str> {
+        let target = target.get_mut(..self.0.bytes.into())?;
+        if target.is_empty() {
+            return Some("");
+        }
+        let skipped = self.0.at.into();
+        journal
+            .peek_behind(platform.flash(), keys::PROVISIONING, skipped, target)
+            .ok()?
+            .then_some(())?;
+        core::str::from_utf8(target).ok()
     }
 }
 
-/// What a connection needs of the provisioning record. The rest is read where it is needed, which
-/// is never deep in the stack: signers, namespace, token.
+/// What is known of the provisioning record: what a connection needs, and where the rest lies.
 #[derive(Debug)]
 pub struct Provisioned {
     /// Whether there is a record.
@@ -154,6 +155,12 @@ pub struct Provisioned {
     pub authorities: Pins,
     /// Name that the gateway's certificate carries.
     pub gateway: Name,
+    /// Namespace of the device.
+    pub namespace: Text,
+    /// What the device shows to be enrolled.
+    pub token: Text,
+    /// Where the keys lie whose signatures over images count; 0 for none.
+    signers: [u16; PINS_MAX],
 }
 
 impl Provisioned {
@@ -165,48 +172,64 @@ impl Provisioned {
             station: Late::Unset,
             authorities: Pins::NONE,
             gateway: Name::NONE,
+            namespace: Text::NONE,
+            token: Text::NONE,
+            signers: [0; PINS_MAX],
         }
     }
 
-    /// Reads the record.
+    /// Reads the record, in `scratch`, which is overwritten: it is too large for a stack.
     #[inline(never)]
     pub fn read<P: Platform>(
         &mut self,
         journal: &mut Journal,
         platform: &mut P,
+        scratch: &mut [u8],
     ) -> Result<(), Error> {
-        let mut bytes = RecordBytes::none();
-        bytes.read(journal, platform)?;
-        let Some(record) = bytes.record() else { return Ok(()) };
+        let scratch = scratch.get_mut(..PROVISIONING_BYTES_MAX).ok_or(Error::TooLarge)?;
+        let found = journal.fetch(platform.flash(), keys::PROVISIONING, scratch)?;
+        let Some(bytes) = scratch.get(..found.unwrap_or(0)) else { return Ok(()) };
+        let Ok(record) = Provisioning::decode(bytes) else { return Ok(()) };
         self.is_known = true;
         self.address = record.gateway_address.to_be_bytes();
         self.port = record.gateway_port;
         self.station = record.station.map_or(Late::Unset, Late::Set);
         self.authorities = Pins::of(&record.ca_pins);
         self.gateway = Name::of(record.gateway_name);
+        self.namespace = Text::of(record.namespace, bytes);
+        self.token = record.token.map_or(Text::NONE, |token| Text::of(token, bytes));
+        for (place, pin) in self.signers.iter_mut().zip(record.signer_pins.iter()) {
+            let at = bytes.windows(pin.0.len()).position(|window| window == pin.0);
+            *place = at.unwrap_or(0) as u16;
+        }
         Ok(())
     }
-}
 
-/// Reads the keys whose signatures over images count.
-#[inline(never)]
-pub fn read_signers<P: Platform>(journal: &mut Journal, platform: &mut P) -> Pins {
-    let mut bytes = RecordBytes::none();
-    let is_read = bytes.read(journal, platform).is_ok();
-    let record = bytes.record().filter(|_| is_read);
-    record.map_or(Pins::NONE, |record| Pins::of(&record.signer_pins))
-}
+    /// One of the keys whose signatures over images count.
+    #[inline(never)]
+    pub fn signer<P: Platform>(
+        &self,
+        index: usize,
+        journal: &mut Journal,
+        platform: &mut P,
+    ) -> Option<[u8; 32]> {
+        let at = self.signers.get(index).copied().filter(|at| *at > 0)?;
+        let mut key = [0; 32];
+        let place = keys::PROVISIONING;
+        journal.peek_behind(platform.flash(), place, at.into(), &mut key).ok()?.then_some(key)
+    }
 
-/// Whether this is the namespace of the device.
-#[inline(never)]
-pub fn is_own_namespace<P: Platform>(
-    journal: &mut Journal,
-    platform: &mut P,
-    namespace: &str,
-) -> bool {
-    let mut bytes = RecordBytes::none();
-    let is_read = bytes.read(journal, platform).is_ok();
-    bytes.record().is_some_and(|record| is_read && record.namespace == namespace)
+    /// Whether this is the namespace of the device.
+    #[inline(never)]
+    pub fn is_own_namespace<P: Platform>(
+        &self,
+        journal: &mut Journal,
+        platform: &mut P,
+        namespace: &str,
+    ) -> bool {
+        let mut own = [0; NAME_BYTES_MAX];
+        self.namespace.read(journal, platform, &mut own) == Some(namespace)
+    }
 }
 
 /// Why a generation is not taken.
@@ -224,13 +247,13 @@ pub enum GenerationError {
 const ENTRY_BYTES: usize = 24;
 
 /// One value of the generation table.
-struct Part {
+struct Entries {
     bytes: [u8; ENTRY_BYTES * limits::GENERATIONS_PER_KEY],
     used: usize,
     index: u8,
 }
 
-impl Part {
+impl Entries {
     const fn none() -> Self {
         Self { bytes: [0; ENTRY_BYTES * limits::GENERATIONS_PER_KEY], used: 0, index: 0 }
     }
@@ -291,7 +314,7 @@ pub fn check_generation<P: Platform>(
     app: AppId,
     generation: u64,
 ) -> Result<(), GenerationError> {
-    locate(&mut Part::none(), journal, platform, app, generation).map(|_| ())
+    locate(&mut Entries::none(), journal, platform, app, generation).map(|_| ())
 }
 
 /// Remembers `generation`, unless it is known already. Answers whether a store was made.
@@ -302,7 +325,7 @@ pub fn keep_generation<P: Platform>(
     app: AppId,
     generation: u64,
 ) -> Result<bool, GenerationError> {
-    let mut part = Part::none();
+    let mut part = Entries::none();
     let entry = locate(&mut part, journal, platform, app, generation)?;
     if entry.known == Some(generation) {
         return Ok(false);
@@ -319,7 +342,7 @@ pub fn keep_generation<P: Platform>(
 /// Finds the place of an application in the table, reading part after part into `part`.
 #[inline(never)]
 fn locate<P: Platform>(
-    part: &mut Part,
+    part: &mut Entries,
     journal: &mut Journal,
     platform: &mut P,
     app: AppId,

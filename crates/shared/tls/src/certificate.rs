@@ -1,6 +1,6 @@
 //! The server's certificate: one strict DER structure, one purpose, one name. No chains.
 
-use wasmbed_curve::ed25519;
+use wasmbed_curve::ed25519::Challenge;
 
 use crate::bytes::Reader;
 use crate::error::Error;
@@ -41,7 +41,7 @@ impl Validity {
 /// What a leaf says, and what its authority signed.
 pub(crate) struct Leaf<'a> {
     signed: &'a [u8],
-    signature: &'a [u8; 64],
+    pub(crate) signature: &'a [u8; 64],
     pub(crate) key: &'a [u8; 32],
     pub(crate) validity: Validity,
 }
@@ -89,6 +89,7 @@ impl<'a> Leaf<'a> {
     /// # Source
     /// RFC 5280, section 4.1, narrowed: version 3, Ed25519 twice, exactly one dNSName, purpose
     /// exactly serverAuth, not an authority, no critical extension that is unknown here.
+    #[inline(never)]
     pub(crate) fn parse(der: &'a [u8], name: &[u8]) -> Result<Self, Error> {
         let mut outer = Reader::new(der);
         let mut certificate = value(&mut outer, SEQUENCE)?;
@@ -121,10 +122,10 @@ impl<'a> Leaf<'a> {
         Ok(Self { signed, signature, key, validity })
     }
 
-    /// Whether the owner of `authority` signed the leaf. One curve operation.
+    /// What the signature of an authority has to answer. Whoever checks it needs the stack.
     #[inline(never)]
-    pub(crate) fn is_signed_by(&self, authority: &[u8; 32]) -> bool {
-        ed25519::verify(authority, &[self.signed], self.signature).is_ok()
+    pub(crate) fn challenge(&self, authority: &[u8; 32]) -> Challenge {
+        Challenge::new(authority, &[self.signed], self.signature)
     }
 }
 

@@ -10,7 +10,7 @@ use wasmbed_curve::ed25519;
 use crate::certificate::Validity;
 use crate::error::Error;
 use crate::limits::{
-    BUFFER_BYTES, ENTROPY_BYTES, HEADER_BYTES, MESSAGE_BYTES_MAX, RECORD_BYTES_MAX, WRITE_BYTES_MAX,
+    BUFFER_BYTES, ENTROPY_BYTES, HEADER_BYTES, MESSAGE_BYTES_MAX, RECORD_BYTES_MAX, SEAL_BYTES,
 };
 use crate::record;
 use crate::schedule::{HASH_BYTES, Hash, TrafficKeys};
@@ -79,12 +79,12 @@ enum Phase {
     Closed,
 }
 
-/// A TLS session, or the place for one: about 1.2 KB, so it wants to be static.
+/// A TLS session, or the place for one: about 1 KB, so it wants to be static.
 ///
 /// # Layout
 /// The buffer holds, from its start: `held` bytes that are not used up yet (handshake messages during
 /// the handshake, data afterwards), then `arrived` bytes of the record being received. What is to be
-/// sent lies from `out_start` to `out_end`, always behind them.
+/// sent lies from `out_start` to `out_end`, always behind them; the room of one alert follows it.
 pub struct Client {
     phase: Phase,
     /// How the session ended, in the phase `Closed`.
@@ -222,7 +222,7 @@ impl Client {
     /// How many bytes may be received now without going past the header or the record; `None` for
     /// none at all.
     fn wanted_bytes(&self) -> Option<usize> {
-        if matches!(self.phase, Phase::Idle | Phase::SendHello | Phase::Closed)
+        if matches!(self.phase, Phase::Idle | Phase::SendHello | Phase::SendFlight | Phase::Closed)
             || self.message_bytes() != Ok(None)
         {
             return None;
@@ -240,8 +240,9 @@ impl Client {
     fn room_bytes(&self) -> usize {
         let is_sending = self.out_start < self.out_end;
         match self.phase {
-            Phase::Open => RECORD_BYTES_MAX,
             _ if is_sending => usize::from(self.out_start),
+            // What is held stays when the session ends, and an alert may follow it.
+            Phase::Open => RECORD_BYTES_MAX,
             _ => BUFFER_BYTES,
         }
     }
@@ -324,19 +325,42 @@ impl Client {
         }
     }
 
-    /// Encrypts the first bytes of `plaintext`, at most [`WRITE_BYTES_MAX`], and returns how many.
-    /// None unless the session is open and [`Self::outgoing`] is empty.
+    /// Encrypts the first bytes of `plaintext`, at most [`crate::limits::WRITE_BYTES_MAX`], and returns how many.
+    /// None unless the session is open and [`Self::outgoing`] is empty; fewer while a part of a
+    /// record has arrived or data waits to be consumed.
     pub fn write(&mut self, plaintext: &[u8]) -> usize {
+        let count = plaintext.len().min(self.room().len());
+        let (Some(source), Some(target)) = (plaintext.get(..count), self.room().get_mut(..count))
+        else {
+            return 0;
+        };
+        target.copy_from_slice(source);
+        self.send(count);
+        count
+    }
+
+    /// Where the plaintext of the next record may be put, for [`Self::send`]: at most
+    /// [`crate::limits::WRITE_BYTES_MAX`], less what has arrived, and nothing when nothing can be sent.
+    pub fn room(&mut self) -> &mut [u8] {
         let is_free = self.out_start == self.out_end && self.session.update_due.is_none();
         if self.phase != Phase::Open || !is_free {
-            return 0;
+            return &mut [];
         }
-        let count = plaintext.len().min(WRITE_BYTES_MAX);
-        let Some(content) = plaintext.get(..count) else { return 0 };
-        if count == 0 || !self.queue(record::APPLICATION_DATA, content) {
-            return 0;
+        let start = usize::from(self.held + self.arrived) + HEADER_BYTES;
+        self.buffer.get_mut(start..RECORD_BYTES_MAX - SEAL_BYTES).unwrap_or(&mut [])
+    }
+
+    /// Encrypts the first `count` bytes of [`Self::room`].
+    pub fn send(&mut self, count: usize) {
+        if count == 0 || count > self.room().len() {
+            return;
         }
-        count
+        let start = usize::from(self.held + self.arrived);
+        // To the end: what arrives goes on behind what has.
+        let target = RECORD_BYTES_MAX - HEADER_BYTES - SEAL_BYTES - count;
+        let content = start + HEADER_BYTES..start + HEADER_BYTES + count;
+        self.buffer.copy_within(content, target + HEADER_BYTES);
+        self.seal_at(target, record::APPLICATION_DATA, count);
     }
 
     /// Asks for new keys in both directions.
@@ -464,6 +488,7 @@ impl Session {
     }
 
     /// Appends a message to the transcript.
+    #[inline(never)]
     fn record(&mut self, message: &[u8]) {
         self.transcript.get_or_insert_with(Sha256::new).update(message);
     }

@@ -17,6 +17,7 @@ use crate::schedule::Hash;
 ///
 /// # Source
 /// RFC 8446, section 4.3.1; RFC 7250, section 4.2; RFC 7301, section 3.1.
+#[inline(never)]
 pub(crate) fn parse_encrypted_extensions(
     body: &[u8],
     protocols: &[&[u8]],
@@ -68,6 +69,7 @@ pub(crate) fn parse_encrypted_extensions(
 ///
 /// # Source
 /// RFC 8446, section 4.3.2. Unknown extensions are passed over, as it demands.
+#[inline(never)]
 pub(crate) fn parse_certificate_request(body: &[u8]) -> Result<(), Error> {
     let mut reader = Reader::new(body);
     let context = reader.vector8()?;

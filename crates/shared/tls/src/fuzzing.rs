@@ -12,7 +12,8 @@ pub fn parse_leaf(der: &[u8], name: &str) -> bool {
 
 /// As [`parse_leaf`], and whether `authority` signed it as well.
 pub fn believe_leaf(der: &[u8], name: &str, authority: &[u8; 32]) -> bool {
-    Leaf::parse(der, name.as_bytes()).is_ok_and(|leaf| leaf.is_signed_by(authority))
+    Leaf::parse(der, name.as_bytes())
+        .is_ok_and(|leaf| leaf.challenge(authority).verify(authority, leaf.signature).is_ok())
 }
 
 /// Any bytes are the body of each of the server's messages or are refused.

@@ -13,6 +13,7 @@
 
 mod bytes;
 mod certificate;
+mod cipher;
 mod client;
 mod error;
 mod flight;

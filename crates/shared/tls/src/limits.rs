@@ -15,11 +15,12 @@ pub const HEADER_BYTES: usize = 5;
 /// server's whole flight (435 bytes with a leaf of 266).
 pub const RECORD_BYTES_MAX: usize = 512;
 
-/// Bytes of the client's one buffer: a record, and 256 bytes behind it for what is to be sent.
+/// Bytes of the client's one buffer: a record, and an alert behind it, for which there is always room.
 ///
-/// While nothing is to be sent during a handshake, all of it takes handshake messages: any split of
-/// messages over records is put together as long as unprocessed messages and the next record fit.
-pub const BUFFER_BYTES: usize = RECORD_BYTES_MAX + 256;
+/// What arrives and what is to be sent take turns in it: one record of either fills it. While nothing
+/// is to be sent during a handshake, all of it takes handshake messages: any split of messages over
+/// records is put together as long as unprocessed messages and the next record fit.
+pub const BUFFER_BYTES: usize = RECORD_BYTES_MAX + ALERT_RECORD_BYTES;
 
 /// Bytes of one handshake message, its header included.
 ///
@@ -33,15 +34,8 @@ pub const SEAL_BYTES: usize = 1 + 16;
 /// Bytes of one encrypted alert, for which room is kept behind every other record to be sent.
 pub const ALERT_RECORD_BYTES: usize = HEADER_BYTES + 2 + SEAL_BYTES;
 
-/// Bytes that one call of `write` encrypts: what fits in a record of 256 bytes with an alert behind.
-pub const WRITE_BYTES_MAX: usize =
-    BUFFER_BYTES - RECORD_BYTES_MAX - ALERT_RECORD_BYTES - HEADER_BYTES - SEAL_BYTES;
-
-/// Bytes of the longest ClientHello with its record header.
-///
-/// Chosen: two host labels of 63 bytes make a server name of 127; with them the hello takes 290,
-/// which leaves 200 for the cookie of a HelloRetryRequest.
-pub const HELLO_RECORD_BYTES_MAX: usize = 512;
+/// Bytes that one record to be sent holds at most.
+pub const WRITE_BYTES_MAX: usize = RECORD_BYTES_MAX - HEADER_BYTES - SEAL_BYTES;
 
 /// ChangeCipherSpec records that a handshake passes over.
 ///

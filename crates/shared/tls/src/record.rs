@@ -1,8 +1,6 @@
 //! Records: their header, sealing and opening their content in place.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
-
+use crate::cipher::{Cipher, TAG_BYTES};
 use crate::error::Error;
 use crate::limits::{HEADER_BYTES, RECORD_BYTES_MAX, SEAL_BYTES};
 use crate::schedule::TrafficKeys;
@@ -15,9 +13,6 @@ pub(crate) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(crate) const ALERT: u8 = 21;
 pub(crate) const HANDSHAKE: u8 = 22;
 pub(crate) const APPLICATION_DATA: u8 = 23;
-
-/// Bytes of the tag that ends an encrypted record.
-const TAG_BYTES: usize = 16;
 
 /// The type and the body length that a record header states.
 ///
@@ -64,18 +59,16 @@ pub(crate) fn seal(
     }
     let body_bytes = content_bytes + SEAL_BYTES;
     *head = header(APPLICATION_DATA, body_bytes);
-    let Some((inner, tag)) = body.get_mut(..body_bytes).and_then(<[u8]>::split_last_chunk_mut)
+    let Some((inner, tag)) =
+        body.get_mut(..body_bytes).and_then(<[u8]>::split_last_chunk_mut::<TAG_BYTES>)
     else {
         return 0;
     };
     if let Some(last) = inner.last_mut() {
         *last = kind;
     }
-    let cipher = ChaCha20Poly1305::new(&keys.key.into());
-    match cipher.encrypt_inout_detached(&keys.next_nonce().into(), &*head, inner.into()) {
-        Ok(made) => *tag = <[u8; TAG_BYTES]>::from(made),
-        Err(_) => return 0,
-    }
+    let nonce = keys.next_nonce();
+    *tag = Cipher { key: &keys.key, nonce: &nonce }.seal(&*head, inner);
     HEADER_BYTES + body_bytes
 }
 
@@ -88,15 +81,10 @@ pub(crate) fn seal(
 pub(crate) fn open(record: &mut [u8], keys: &mut TrafficKeys) -> Result<(u8, usize), Error> {
     let (head, body) = record.split_first_chunk_mut::<HEADER_BYTES>().ok_or(Error::BadRecord)?;
     let (inner, tag) = body.split_last_chunk_mut::<TAG_BYTES>().ok_or(Error::BadRecord)?;
-    let cipher = ChaCha20Poly1305::new(&keys.key.into());
-    cipher
-        .decrypt_inout_detached(
-            &keys.next_nonce().into(),
-            &*head,
-            (&mut *inner).into(),
-            &(*tag).into(),
-        )
-        .map_err(|_| Error::BadRecord)?;
+    let nonce = keys.next_nonce();
+    if !(Cipher { key: &keys.key, nonce: &nonce }).open(&*head, inner, tag) {
+        return Err(Error::BadRecord);
+    }
     // The type is the last byte that is not zero; zeros behind it are padding.
     let last = inner.iter().rposition(|byte| *byte != 0).ok_or(Error::UnexpectedMessage)?;
     let kind = inner.get(last).copied().ok_or(Error::UnexpectedMessage)?;

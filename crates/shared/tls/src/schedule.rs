@@ -1,7 +1,6 @@
 //! The key schedule of TLS 1.3 without pre-shared keys: secrets, labels, traffic keys.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::block_api::compress256;
 use zeroize::Zeroize;
 
 #[cfg(test)]
@@ -9,6 +8,9 @@ mod tests;
 
 /// Bytes of a secret, a transcript hash or a Finished value.
 pub(crate) const HASH_BYTES: usize = 32;
+
+/// Bytes of a block of SHA-256.
+const BLOCK_BYTES: usize = 64;
 
 /// A secret or a hash.
 pub(crate) type Hash = [u8; HASH_BYTES];
@@ -88,12 +90,12 @@ impl TrafficKeys {
     /// RFC 8446, section 7.3.
     #[inline(never)]
     pub(crate) fn set(&mut self, secret: &Hash) {
-        self.key = expand(secret, b"key", &[], 32);
-        let mut iv = expand(secret, b"iv", &[], 12);
-        for (target, byte) in self.iv.iter_mut().zip(iv) {
-            *target = byte;
+        // The key's place takes the nonce mask first: no secret then passes over the stack.
+        self.key = expand(secret, b"iv", &[], 12);
+        for (target, byte) in self.iv.iter_mut().zip(&self.key) {
+            *target = *byte;
         }
-        iv.zeroize();
+        self.key = expand(secret, b"key", &[], 32);
         self.sequence = 0;
         self.is_set = true;
     }
@@ -123,6 +125,7 @@ impl TrafficKeys {
 ///
 /// # Source
 /// RFC 8446, section 7.1; RFC 5869, section 2.3.
+#[inline(never)]
 fn expand(secret: &Hash, label: &[u8], context: &[u8], bytes: u16) -> Hash {
     let label_bytes = (6 + label.len()) as u8;
     hmac(
@@ -139,17 +142,61 @@ fn expand(secret: &Hash, label: &[u8], context: &[u8], bytes: u16) -> Hash {
     )
 }
 
-/// HMAC-SHA-256, which is HKDF-Extract as well.
-#[inline(never)]
+/// HMAC-SHA-256, which is HKDF-Extract as well. On the bare compression function: a general hash takes
+/// three times the stack, and this is a deep place of a handshake.
+///
+/// # Source
+/// RFC 2104, section 2, for keys shorter than a block.
 fn hmac(key: &Hash, parts: &[&[u8]]) -> Hash {
-    let mut block = [0; 64];
-    for (target, byte) in block.iter_mut().zip(key) {
-        *target = *byte;
+    let inner = keyed_hash(key, 0x36, parts);
+    keyed_hash(key, 0x5c, &[&inner])
+}
+
+/// The hash of a key, padded to a block and masked by `pad`, and what follows it.
+///
+/// # Source
+/// FIPS 180-4, sections 5.1.1, 5.3.3 and 6.2.
+#[inline(never)]
+fn keyed_hash(key: &Hash, pad: u8, parts: &[&[u8]]) -> Hash {
+    let mut state = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+    let mut block = [pad; BLOCK_BYTES];
+    block.iter_mut().zip(key).for_each(|(place, byte)| *place ^= byte);
+    compress256(&mut state, &[block]);
+    let mut used = 0;
+    for byte in parts.iter().copied().flatten() {
+        if let Some(place) = block.get_mut(used % BLOCK_BYTES) {
+            *place = *byte;
+        }
+        used += 1;
+        if used % BLOCK_BYTES == 0 {
+            compress256(&mut state, &[block]);
+        }
     }
-    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+    let (_, free) = block.split_at_mut(used % BLOCK_BYTES);
+    free.fill(0);
+    if let Some(mark) = free.first_mut() {
+        *mark = 0x80;
+    }
+    if free.len() < 1 + 8 {
+        compress256(&mut state, &[block]);
+        block = [0; BLOCK_BYTES];
+    }
+    if let Some(length) = block.last_chunk_mut() {
+        *length = ((BLOCK_BYTES + used) as u64 * 8).to_be_bytes();
+    }
+    compress256(&mut state, &[block]);
     block.zeroize();
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
+    let mut hash = [0; HASH_BYTES];
+    let bytes = state.iter().flat_map(|word| word.to_be_bytes());
+    hash.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+    hash
 }

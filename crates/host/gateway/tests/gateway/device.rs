@@ -55,11 +55,7 @@ impl Board {
 
 fn started(platform: &mut SimulatedPlatform) -> Box<Device<'static, 3>> {
     let mut device = Box::new(Device::new());
-    let memory = Memory {
-        arena: vec![0; 24 * 1024].leak(),
-        frame_out: vec![0; 482].leak(),
-        queue: vec![0; 1024].leak(),
-    };
+    let memory = Memory { arena: vec![0; 24 * 1024].leak(), queue: vec![0; 1024].leak() };
     let facts = BoardFacts {
         board: "simulated",
         firmware: "0.1.0-test",

@@ -10,7 +10,7 @@ use crate::limits::{HOST_WINDOW_BYTES, UPLINK_PAYLOAD_BYTES_MAX, WINDOW_BYTES_MA
 pub enum Event<'a> {
     /// The session is open; the host connects to the gateway.
     Open,
-    /// Bytes of the session. They are to be taken at once: the credit for them is given.
+    /// Bytes of the session; the credit for them is given.
     Session(&'a [u8]),
     /// The session has ended; the line is fine. [`Device::start`] opens a new one.
     Closed(CloseReason),
@@ -116,6 +116,12 @@ impl<const PAYLOAD: usize> Device<PAYLOAD> {
                 Some(Event::Lost)
             }
         }
+    }
+
+    /// The payload of the last session frame, in place: it stays until the next byte is received.
+    #[must_use]
+    pub const fn payload(&self) -> &[u8; PAYLOAD] {
+        self.parser.payload()
     }
 
     /// A frame with as much of `data` as may be sent now; [`Frame::payload`] tells how much that is.

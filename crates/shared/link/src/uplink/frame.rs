@@ -122,6 +122,11 @@ impl<const PAYLOAD: usize> Parser<PAYLOAD> {
         }
     }
 
+    /// Where payloads are put.
+    pub(super) const fn payload(&self) -> &[u8; PAYLOAD] {
+        &self.payload
+    }
+
     /// Forgets a frame that has begun.
     pub(super) fn reset(&mut self) {
         self.taken = 0;

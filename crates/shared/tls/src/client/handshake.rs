@@ -9,12 +9,19 @@ use crate::certificate::Leaf;
 use crate::error::Error;
 use crate::flight::{self, CERTIFICATE_HEAD, FINISHED_HEAD, PUBLIC_KEY_INFO, VERIFY_HEAD};
 use crate::hello::{self, ServerHello};
-use crate::limits::{BUFFER_BYTES, HEADER_BYTES, HELLO_RECORD_BYTES_MAX, PINS_MAX};
+use crate::limits::{HEADER_BYTES, PINS_MAX, RECORD_BYTES_MAX, SEAL_BYTES};
 use crate::schedule::{self, HASH_BYTES};
 use crate::{bytes::Writer, record};
 
 /// Bytes of a handshake message's type and length.
 const MESSAGE_HEAD_BYTES: usize = 4;
+
+/// Bytes of the one record with Certificate, CertificateVerify and Finished.
+const FLIGHT_RECORD_BYTES: usize = HEADER_BYTES
+    + (CERTIFICATE_HEAD.len() + PUBLIC_KEY_INFO.len() + 32 + 2)
+    + (VERIFY_HEAD.len() + 64)
+    + (FINISHED_HEAD.len() + HASH_BYTES)
+    + SEAL_BYTES;
 
 /// What to do after a message was looked at.
 enum Next {
@@ -31,13 +38,15 @@ enum Next {
 impl Client {
     /// Sends a ClientHello: the first, or after a HelloRetryRequest of `retry_bytes` bytes, which the
     /// buffer begins with. One curve operation.
+    #[inline(never)]
     pub(super) fn send_hello(
         &mut self,
         config: &Config<'_>,
         retry_bytes: usize,
     ) -> Result<(), Error> {
         let public = x25519::public_key(&self.session.client);
-        let start = retry_bytes.max(BUFFER_BYTES - HELLO_RECORD_BYTES_MAX);
+        // Behind the retry, which holds the cookie.
+        let start = retry_bytes;
         let mut cookie = [0; 0].as_slice();
         let (head, room) = self.buffer.split_at_mut_checked(start).ok_or(Error::HelloTooLarge)?;
         if let Some(body) = head.get(MESSAGE_HEAD_BYTES..retry_bytes)
@@ -45,18 +54,22 @@ impl Client {
         {
             cookie = found;
         }
-        let target = room.get_mut(HEADER_BYTES..).ok_or(Error::HelloTooLarge)?;
+        let room_bytes = room.len().min(RECORD_BYTES_MAX);
+        let target = room.get_mut(HEADER_BYTES..room_bytes).ok_or(Error::HelloTooLarge)?;
         let random = &self.session.server;
         let count = hello::write_client_hello(target, config, random, &public, cookie)
             .ok_or(Error::HelloTooLarge)?;
         self.session.record(target.get(..count).unwrap_or(&[]));
-        let end = start + record::seal(room, record::HANDSHAKE, count, &mut self.session.write);
-        (self.out_start, self.out_end) = (start as u16, end as u16);
+        // To the end, so that an early answer finds room.
+        let end = (start + room_bytes).min(RECORD_BYTES_MAX).max(start + HEADER_BYTES + count);
+        self.buffer.copy_within(start + HEADER_BYTES..start + HEADER_BYTES + count, end - count);
+        self.seal_at(end - count - HEADER_BYTES, record::HANDSHAKE, count);
         self.phase = Phase::AwaitHello;
         Ok(())
     }
 
     /// Acts on the handshake message of `message_bytes` bytes that the buffer begins with.
+    #[inline(never)]
     pub(super) fn handle_message(
         &mut self,
         message_bytes: usize,
@@ -110,17 +123,15 @@ impl Client {
         if self.out_start != self.out_end {
             return false;
         }
-        let Some(room) = self.buffer.get_mut(super::RECORD_BYTES_MAX..) else { return false };
+        let start = RECORD_BYTES_MAX - FLIGHT_RECORD_BYTES;
+        let Some(room) = self.buffer.get_mut(start..) else { return false };
         let mut out = Writer::new(room);
         out.put(&[0; HEADER_BYTES]);
         self.session.put_certificate(config, &mut out);
         self.session.put_verify(config, &mut out);
         self.session.put_finished(&mut out);
         let content_bytes = out.finish().unwrap_or(0).saturating_sub(HEADER_BYTES);
-        let record_bytes =
-            record::seal(room, record::HANDSHAKE, content_bytes, &mut self.session.write);
-        self.out_start = super::RECORD_BYTES_MAX as u16;
-        self.out_end = self.out_start + record_bytes as u16;
+        self.seal_at(start, record::HANDSHAKE, content_bytes);
         self.session.use_application_keys();
         self.phase = Phase::Open;
         true
@@ -128,6 +139,7 @@ impl Client {
 }
 
 impl Session {
+    #[inline(never)]
     fn take_hello(&mut self, message: &[u8], body: &[u8]) -> Result<Next, Error> {
         match hello::parse_server_hello(body)? {
             ServerHello::Retry(_) if self.is_retried => Err(Error::UnexpectedMessage),
@@ -172,6 +184,7 @@ impl Session {
     }
 
     /// Checks the leaf, against one pin per call. One curve operation.
+    #[inline(never)]
     fn take_certificate(
         &mut self,
         message: &[u8],
@@ -185,7 +198,7 @@ impl Session {
         }
         let mut pins = config.pins.iter().take(PINS_MAX).skip(usize::from(self.pin));
         let pin = pins.next().ok_or(Error::UnknownAuthority)?;
-        if !leaf.is_signed_by(pin) {
+        if leaf.challenge(pin).verify(pin, leaf.signature).is_err() {
             self.pin += 1;
             return if pins.next().is_some() {
                 Ok(Next::Again)

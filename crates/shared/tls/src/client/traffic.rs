@@ -3,7 +3,7 @@
 use super::{Client, Closed, Phase, RECORD_BYTES_MAX, Session};
 use crate::error::Error;
 use crate::hello::{KEY_UPDATE, NEW_SESSION_TICKET};
-use crate::limits::{CHANGE_CIPHER_SPECS_MAX, HEADER_BYTES, TICKET_BYTES_MAX};
+use crate::limits::{CHANGE_CIPHER_SPECS_MAX, HEADER_BYTES, SEAL_BYTES, TICKET_BYTES_MAX};
 use crate::record::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use crate::schedule;
 
@@ -70,6 +70,7 @@ impl PostHandshake {
 
 impl Client {
     /// Decrypts the record that has arrived and acts on what it holds.
+    #[inline(never)]
     pub(super) fn open_record(&mut self) -> Result<(), Error> {
         let start = usize::from(self.held);
         let end = start + usize::from(self.arrived);
@@ -145,17 +146,34 @@ impl Client {
         self.queue(ALERT, &[level, description]);
     }
 
-    /// Queues a record. Whether there was room for it.
-    pub(super) fn queue(&mut self, kind: u8, content: &[u8]) -> bool {
-        if self.out_start == self.out_end {
-            (self.out_start, self.out_end) = (RECORD_BYTES_MAX as u16, RECORD_BYTES_MAX as u16);
-        }
-        let room = self.buffer.get_mut(usize::from(self.out_end)..).unwrap_or(&mut []);
-        let target = room.get_mut(HEADER_BYTES..HEADER_BYTES + content.len());
+    /// Queues a short record: before the room of the alert, or the alert itself. Whether there was
+    /// room for it.
+    fn queue(&mut self, kind: u8, content: &[u8]) -> bool {
+        let start = match (kind, self.out_start == self.out_end) {
+            (ALERT, true) => RECORD_BYTES_MAX,
+            (_, true) => RECORD_BYTES_MAX - HEADER_BYTES - SEAL_BYTES - content.len(),
+            (_, false) => usize::from(self.out_end),
+        };
+        let target = self.buffer.get_mut(start + HEADER_BYTES..);
+        let target = target.and_then(|room| room.get_mut(..content.len()));
         let Some(target) = target else { return false };
+        if start < usize::from(self.held + self.arrived) {
+            return false;
+        }
         target.copy_from_slice(content);
-        let record_bytes = record::seal(room, kind, content.len(), &mut self.session.write);
-        self.out_end += record_bytes as u16;
+        self.seal_at(start, kind, content.len())
+    }
+
+    /// Makes a record of the content that lies behind the place of its header at `start`, and queues
+    /// it. Whether there was room for its end.
+    #[inline(never)]
+    pub(super) fn seal_at(&mut self, start: usize, kind: u8, content_bytes: usize) -> bool {
+        let room = self.buffer.get_mut(start..).unwrap_or(&mut []);
+        let record_bytes = record::seal(room, kind, content_bytes, &mut self.session.write);
+        if self.out_start == self.out_end {
+            self.out_start = start as u16;
+        }
+        self.out_end = (start + record_bytes) as u16;
         record_bytes > 0
     }
 }

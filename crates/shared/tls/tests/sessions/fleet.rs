@@ -44,6 +44,8 @@ pub struct Device {
     pub key: Key,
     pub pins: Vec<[u8; 32]>,
     pub now_unix: Option<u64>,
+    /// What was sent so that there was room to receive.
+    sent: Vec<u8>,
 }
 
 impl Device {
@@ -51,7 +53,8 @@ impl Device {
     pub fn new(pins: &[[u8; 32]]) -> Self {
         let mut client = Client::new();
         client.start(&std::array::from_fn(|i| i as u8 * 3 + 1));
-        Self { client, key: Key::from_seed(&[0x5e; 32]), pins: pins.to_vec(), now_unix: Some(NOW) }
+        let key = Key::from_seed(&[0x5e; 32]);
+        Self { client, key, pins: pins.to_vec(), now_unix: Some(NOW), sent: Vec::new() }
     }
 
     /// One step. Whether it did anything.
@@ -72,8 +75,12 @@ impl Device {
         while !bytes.is_empty() {
             let taken = self.client.receive(&bytes[..piece.min(bytes.len())]);
             self.settle();
-            if taken == 0 {
+            if taken == 0 && self.client.outgoing().is_empty() {
                 return;
+            }
+            if taken == 0 {
+                self.sent = self.drain();
+                self.settle();
             }
             bytes = &bytes[taken..];
         }
@@ -81,8 +88,10 @@ impl Device {
 
     /// Everything that waits to be sent.
     pub fn drain(&mut self) -> Vec<u8> {
-        let bytes = self.client.outgoing().to_vec();
-        self.client.sent(bytes.len());
+        let mut bytes = std::mem::take(&mut self.sent);
+        let count = self.client.outgoing().len();
+        bytes.extend_from_slice(self.client.outgoing());
+        self.client.sent(count);
         bytes
     }
 }
