@@ -51,23 +51,23 @@ pub struct SysTick {
     registers: NonNull<Registers>,
     hz: u32,
     counter: Option<fn() -> u32>,
-    state: Mutex<Cell<State>>,
+    state: Mutex<State>,
     is_slice_over: AtomicBool,
 }
 
-#[derive(Clone, Copy)]
+/// A cell for each: what an interrupt changes is never copied as a whole.
 struct State {
     /// Cycles at the last reload; with a counter, when it was last read.
-    base: u64,
+    base: Cell<u64>,
     /// Cycles from then to the next wrap.
-    period: u32,
+    period: Cell<u32>,
     /// When that wrap comes.
-    next: u64,
-    deadline: u64,
-    slice_end: u64,
+    next: Cell<u64>,
+    deadline: Cell<u64>,
+    slice_end: Cell<u64>,
     /// The counter has not been seen to run since the last reload, so its zero means "not yet".
     /// Otherwise zero means "over", before the wrap is marked: an emulator marks it late.
-    is_fresh: bool,
+    is_fresh: Cell<bool>,
 }
 
 // SAFETY: the registers are touched only inside of critical sections; all else is atomic.
@@ -83,18 +83,18 @@ impl SysTick {
         // SAFETY: the caller promises an address that is mapped, so it is not zero.
         let registers = unsafe { NonNull::new_unchecked(base as *mut Registers) };
         let state = State {
-            base: 0,
-            period: RELOAD_MAX,
-            next: RELOAD_MAX as u64,
-            deadline: NEVER,
-            slice_end: NEVER,
-            is_fresh: true,
+            base: Cell::new(0),
+            period: Cell::new(RELOAD_MAX),
+            next: Cell::new(RELOAD_MAX as u64),
+            deadline: Cell::new(NEVER),
+            slice_end: Cell::new(NEVER),
+            is_fresh: Cell::new(true),
         };
         Self {
             registers,
             hz,
             counter,
-            state: Mutex::new(Cell::new(state)),
+            state: Mutex::new(state),
             is_slice_over: AtomicBool::new(false),
         }
     }
@@ -115,70 +115,66 @@ impl SysTick {
     /// Microseconds since [`SysTick::start`].
     pub fn now_us(&self) -> u64 {
         let cycles = critical_section::with(|section| self.cycles(section));
-        cycles * 1_000 / u64::from(self.hz / 1_000)
+        divide(cycles * 1_000, self.hz / 1_000)
     }
 
     fn cycles_of(&self, us: u64) -> u64 {
-        us.saturating_mul(u64::from(self.hz / 1_000)) / 1_000
+        divide(us.saturating_mul(u64::from(self.hz / 1_000)), 1_000)
     }
 
     /// Cycles since start. A wrap that its interrupt has not counted yet is counted here.
     fn cycles(&self, section: CriticalSection<'_>) -> u64 {
         let registers = self.registers();
-        let cell = self.state.borrow(section);
-        let mut state = cell.get();
+        let state = self.state.borrow(section);
+        let base = state.base.get();
         if let Some(counter) = self.counter {
             // The wraps of the core's timer come often enough for the difference to be short.
-            state.base += u64::from(counter().wrapping_sub(state.base as u32));
-            cell.set(state);
-            return state.base;
+            let now = base + u64::from(counter().wrapping_sub(base as u32));
+            state.base.set(now);
+            return now;
         }
         let mut current = registers.current.read();
+        let period = state.period.get();
         // Reading the control register clears the mark, so each wrap is counted once, here or
         // in the interrupt, whoever reads first.
         if registers.control.read() & WRAPPED != 0 {
-            state.base += u64::from(state.period);
-            state.is_fresh = true;
+            state.base.set(base + u64::from(period));
+            state.is_fresh.set(true);
             current = registers.current.read();
         }
-        state.is_fresh &= current == 0;
-        cell.set(state);
-        let rest = if state.is_fresh { state.period } else { current };
-        state.base + u64::from(state.period.saturating_sub(rest))
+        let is_fresh = state.is_fresh.get() && current == 0;
+        state.is_fresh.set(is_fresh);
+        let rest = if is_fresh { period } else { current };
+        state.base.get() + u64::from(period.saturating_sub(rest))
     }
 
     /// Reloads the timer for whatever comes first.
     fn rearm(&self, section: CriticalSection<'_>) {
         let now = self.cycles(section);
-        let cell = self.state.borrow(section);
-        let mut state = cell.get();
-        let wanted = state.deadline.min(state.slice_end).saturating_sub(now);
+        let state = self.state.borrow(section);
+        let wanted = state.deadline.get().min(state.slice_end.get()).saturating_sub(now);
         let period = wanted.clamp(u64::from(RELOAD_MIN), u64::from(RELOAD_MAX)) as u32;
         let registers = self.registers();
         registers.reload.write(period - 1);
         registers.current.write(0);
         // With a counter `base` follows that one alone.
         if self.counter.is_none() {
-            state.base = now + RELOAD_CYCLES;
+            state.base.set(now + RELOAD_CYCLES);
         }
-        state.next = now + u64::from(period);
-        state.period = period;
-        state.is_fresh = true;
-        cell.set(state);
+        state.next.set(now + u64::from(period));
+        state.period.set(period);
+        state.is_fresh.set(true);
     }
 
     /// Makes the interrupt come at `us` since start, or soon if that has passed. Replaces the
     /// former deadline.
     pub fn wake_at_us(&self, us: u64) {
+        let deadline = self.cycles_of(us);
         critical_section::with(|section| {
-            let deadline = self.cycles_of(us);
-            let cell = self.state.borrow(section);
-            let mut state = cell.get();
-            let next = state.next;
-            state.deadline = deadline;
-            cell.set(state);
+            let state = self.state.borrow(section);
+            state.deadline.set(deadline);
             // A wrap that comes earlier rearms by itself.
-            if deadline < next {
+            if deadline < state.next.get() {
                 self.rearm(section);
             }
         });
@@ -189,22 +185,14 @@ impl SysTick {
         self.is_slice_over.store(false, Ordering::Relaxed);
         critical_section::with(|section| {
             let end = self.cycles(section) + self.cycles_of(u64::from(us));
-            let cell = self.state.borrow(section);
-            let mut state = cell.get();
-            state.slice_end = end;
-            cell.set(state);
+            self.state.borrow(section).slice_end.set(end);
             self.rearm(section);
         });
     }
 
     /// Forgets the slice. The wrap that it armed comes and finds nothing to do.
     pub fn slice_end(&self) {
-        critical_section::with(|section| {
-            let cell = self.state.borrow(section);
-            let mut state = cell.get();
-            state.slice_end = NEVER;
-            cell.set(state);
-        });
+        critical_section::with(|section| self.state.borrow(section).slice_end.set(NEVER));
     }
 
     /// The flag that ends a slice, for whoever polls it.
@@ -222,21 +210,30 @@ impl SysTick {
     pub fn interrupt(&self) -> bool {
         critical_section::with(|section| {
             let now = self.cycles(section);
-            let cell = self.state.borrow(section);
-            let mut state = cell.get();
-            let is_slice_over = state.slice_end <= now;
+            let state = self.state.borrow(section);
+            let is_slice_over = state.slice_end.get() <= now;
             if is_slice_over {
-                state.slice_end = NEVER;
+                state.slice_end.set(NEVER);
                 self.is_slice_over.store(true, Ordering::Relaxed);
             }
-            if state.deadline <= now {
-                state.deadline = NEVER;
+            if state.deadline.get() <= now {
+                state.deadline.set(NEVER);
             }
-            cell.set(state);
             self.rearm(section);
             is_slice_over
         })
     }
+}
+
+/// `value / by`, for `by` below 2^24: long division by bytes. The library's needs 88 bytes of stack,
+/// and every wait of the device ends here.
+fn divide(value: u64, by: u32) -> u64 {
+    let mut rest = 0;
+    value.to_be_bytes().iter().fold(0, |quotient, byte| {
+        let part = rest << 8 | u32::from(*byte);
+        rest = part % by;
+        quotient << 8 | u64::from(part / by)
+    })
 }
 
 #[cfg(test)]

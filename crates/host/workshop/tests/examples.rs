@@ -323,7 +323,7 @@ fn a_guest_that_does_not_fit_is_refused_with_the_numbers() {
     assert_eq!(endings[0].state, GuestState::Refused);
     assert_eq!(endings[0].reason, GuestReason::ArenaTooSmall);
     let (needed, available) = endings[0].sizes.unwrap();
-    assert!(needed > 65_536 && available <= 2_048, "{needed} {available}");
+    assert!(needed > 65_536 && available <= 4_096, "{needed} {available}");
 }
 
 #[test]

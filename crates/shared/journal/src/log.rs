@@ -10,8 +10,11 @@ use crate::record::{
     HEADER_BYTES, Header, RECORD_BYTES_MAX, SEGMENT_HEADER_BYTES, segment_epoch, segment_header,
 };
 
-/// Bytes of the piece in which records are copied and blankness is checked.
+/// Bytes of the piece in which records are written and blankness is checked.
 const PIECE_BYTES: usize = 64;
+/// Bytes of the piece in which records are copied and their checksums compared: less, because both
+/// stand below much else on the stack. Chosen: most records still pass as one piece.
+const COPY_BYTES: usize = 48;
 
 /// Why an operation failed. The flash is unchanged, or says so at the next mount.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,7 +62,15 @@ pub struct Log<const SEGMENT: u32> {
     is_mounted: bool,
 }
 
-/// What a scan found behind the last whole record.
+/// The last record that a scan found.
+struct Last {
+    at: u32,
+    header: Header,
+    /// Where the former value of its key is, or 0.
+    before: u16,
+}
+
+/// What is behind the last whole record.
 enum Tail {
     Clean,
     Torn,
@@ -275,13 +286,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         header: Header,
         parts: &[&[u8]],
     ) -> Result<(), Error> {
-        self.refresh(flash)?;
-        if u32::from(self.tail) + header.record_bytes() > SEGMENT {
-            if self.live_bytes(flash)? + header.record_bytes() > SEGMENT {
-                return Err(Error::Full);
-            }
-            self.compact(flash)?;
-        }
+        self.make_room(flash, header.record_bytes())?;
         let at = self.tail;
         self.program_record(flash, u32::from(at), header, parts)?;
         self.tail = at + header.record_bytes() as u16;
@@ -291,8 +296,24 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         Ok(())
     }
 
+    /// Compacts if a record of `bytes` has no room behind the last one.
+    ///
+    /// Not a part of its caller: compaction is deep, and must not stand on what a record needs.
+    #[inline(never)]
+    fn make_room<F: NorFlash>(&mut self, flash: &mut F, bytes: u32) -> Result<(), Error> {
+        self.refresh(flash)?;
+        if u32::from(self.tail) + bytes <= SEGMENT {
+            return Ok(());
+        }
+        if self.live_bytes(flash)? + bytes > SEGMENT {
+            return Err(Error::Full);
+        }
+        self.compact(flash)
+    }
+
     /// Programs the end of the data first and the header last: a whole header vouches for all that
     /// was programmed before it.
+    #[inline(never)]
     fn program_record<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -322,20 +343,29 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         if self.is_mounted {
             return Ok(());
         }
+        match self.look(flash)? {
+            Tail::Torn if !mutants::on(Mutant::KeepTornTail) => self.compact(flash),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fills the index from the segment that counts, and tells how it ends. Returns before anything is
+    /// compacted: neither stands on the stack of the other.
+    #[inline(never)]
+    fn look<F: NorFlash>(&mut self, flash: &mut F) -> Result<Tail, Error> {
         let first = self.epoch_of(flash, 0)?;
         let second = self.epoch_of(flash, 1)?;
         (self.active, self.epoch) = match (first, second) {
             (Some(a), Some(b)) if b > a => (1, b),
             (Some(a), _) => (0, a),
             (None, Some(b)) => (1, b),
-            (None, None) => return self.format(flash),
+            (None, None) => return self.format(flash).map(|()| Tail::Clean),
         };
-        let tail = self.scan(flash)?;
+        let last = self.scan(flash)?;
+        let sound = self.sound_end(flash, last.as_ref())?;
+        let tail = self.judge_tail(flash, sound)?;
         self.is_mounted = true;
-        match tail {
-            Tail::Torn if !mutants::on(Mutant::KeepTornTail) => self.compact(flash),
-            _ => Ok(()),
-        }
+        Ok(tail)
     }
 
     /// Makes an empty log of a flash that holds none: blank, but for a torn segment header.
@@ -358,37 +388,45 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         Ok(())
     }
 
-    /// Fills the index from the active segment.
-    fn scan<F: NorFlash>(&mut self, flash: &mut F) -> Result<Tail, Error> {
+    /// Fills the index from the active segment; answers its last record.
+    #[inline(never)]
+    fn scan<F: NorFlash>(&mut self, flash: &mut F) -> Result<Option<Last>, Error> {
         self.index = [0; limits::KEYS];
         let mut at = SEGMENT_HEADER_BYTES;
-        let mut last: Option<(u32, Header, u16)> = None;
+        let mut last = None;
         while at + HEADER_BYTES <= SEGMENT {
             let Some(header) = self.header_at(flash, at)? else { break };
             if at + header.record_bytes() > SEGMENT {
                 break;
             }
             if let Some(slot) = self.index.get_mut(usize::from(header.key)) {
-                last = Some((at, header, *slot));
+                last = Some(Last { at, header, before: *slot });
                 *slot = if header.removed { 0 } else { at as u16 };
             }
             at += header.record_bytes();
         }
         self.tail = at as u16;
-        if let Some((start, header, before)) = last
+        Ok(last)
+    }
+
+    /// Where the last sound record ends: the very last is the only one that a cut can tear, and the
+    /// value before it counts then.
+    #[inline(never)]
+    fn sound_end<F: NorFlash>(&mut self, flash: &mut F, last: Option<&Last>) -> Result<u32, Error> {
+        if let Some(Last { at, header, before }) = last
             && !mutants::on(Mutant::NoLastChecksum)
-            && !self.data_matches(flash, start, &header)?
+            && !self.data_matches(flash, *at, header)?
         {
-            // The last record is the only one that a cut can tear: the one before it counts.
             if let Some(slot) = self.index.get_mut(usize::from(header.key)) {
-                *slot = before;
+                *slot = *before;
             }
-            at = start;
+            return Ok(*at);
         }
-        self.judge_tail(flash, at)
+        Ok(u32::from(self.tail))
     }
 
     /// Tells a clean end of the log from a torn one, and both from damage.
+    #[inline(never)]
     fn judge_tail<F: NorFlash>(&mut self, flash: &mut F, at: u32) -> Result<Tail, Error> {
         let base = self.base(self.active);
         let window = (at + RECORD_BYTES_MAX).min(SEGMENT);
@@ -420,6 +458,7 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
     }
 
     /// Copies the live records into the other segment and makes that one active.
+    #[inline(never)]
     fn compact<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), Error> {
         // Until the end the old segment stays the active one, so a failure means: read again.
         self.is_mounted = false;
@@ -453,12 +492,12 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
     /// the compaction before the new segment is valid.
     fn copy_record<F: NorFlash>(&self, flash: &mut F, from: u32, to: u32) -> Result<u32, Error> {
         let header = self.header_at(flash, from)?.ok_or(Error::Damaged)?;
-        let mut piece = [0; PIECE_BYTES];
+        let mut piece = [0; COPY_BYTES];
         let total = header.record_bytes();
         let mut crc = header.crc_start();
         let mut done = 0;
         while done < total {
-            let bytes = (total - done).min(PIECE_BYTES as u32) as usize;
+            let bytes = (total - done).min(COPY_BYTES as u32) as usize;
             let part = &mut piece[..bytes];
             self.read(flash, from + done, part)?;
             let head_bytes = HEADER_BYTES.saturating_sub(done) as usize;
@@ -475,11 +514,11 @@ impl<const SEGMENT: u32> Log<SEGMENT> {
         at: u32,
         header: &Header,
     ) -> Result<bool, Error> {
-        let mut piece = [0; PIECE_BYTES];
+        let mut piece = [0; COPY_BYTES];
         let mut crc = header.crc_start();
         let mut done = 0;
         while done < u32::from(header.data_bytes) {
-            let bytes = (u32::from(header.data_bytes) - done).min(PIECE_BYTES as u32) as usize;
+            let bytes = (u32::from(header.data_bytes) - done).min(COPY_BYTES as u32) as usize;
             let part = &mut piece[..bytes];
             self.read(flash, at + HEADER_BYTES + done, part)?;
             crc = crc32(crc, part);

@@ -95,7 +95,14 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
     fn act<P: Platform>(&mut self, verb: Verb, app: AppId, platform: &mut P) -> CommandOutcome {
         let Some(index) = self.find(app) else { return CommandOutcome::NoSuchApp };
         let is_stored = self.guests.get(index).is_some_and(|guest| guest.stage == Stage::Stored);
-        if matches!(verb, Verb::Start) && !is_stored {
+        let is_refused = match verb {
+            Verb::Start => !is_stored,
+            // What is not wanted any more goes with the next step; before anything is known to be
+            // wanted, nothing goes.
+            Verb::Remove => !self.is_desired_known,
+            Verb::Stop | Verb::Restart => false,
+        };
+        if is_refused {
             return CommandOutcome::NotAllowed;
         }
         self.amend_desired(verb, app);
@@ -106,7 +113,7 @@ impl<const GUESTS: usize> Core<'_, GUESTS> {
                 self.start_guest(index, platform);
                 self.restart_guest(index);
             }
-            Verb::Remove => self.remove_guest(index, platform),
+            Verb::Remove => {}
         }
         CommandOutcome::Done
     }

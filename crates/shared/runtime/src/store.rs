@@ -138,7 +138,23 @@ impl Text {
             .then_some(())?;
         core::str::from_utf8(target).ok()
     }
+
+    /// Whether it is `expected`, compared piece by piece: this is asked deep in the stack.
+    fn is<P: Platform>(&self, journal: &mut Journal, platform: &mut P, expected: &[u8]) -> bool {
+        let mut at = self.0.at.into();
+        usize::from(self.0.bytes) == expected.len()
+            && expected.chunks(COMPARED_BYTES).all(|expected| {
+                let mut piece = [0; COMPARED_BYTES];
+                let Some(piece) = piece.get_mut(..expected.len()) else { return false };
+                let read = journal.peek_behind(platform.flash(), keys::PROVISIONING, at, piece);
+                at += expected.len();
+                read == Ok(true) && piece == expected
+            })
+    }
 }
+
+/// Bytes of the piece in which a text is compared. Chosen: most namespaces are one.
+const COMPARED_BYTES: usize = 16;
 
 /// What is known of the provisioning record: what a connection needs, and where the rest lies.
 #[derive(Debug)]
@@ -227,8 +243,7 @@ impl Provisioned {
         platform: &mut P,
         namespace: &str,
     ) -> bool {
-        let mut own = [0; NAME_BYTES_MAX];
-        self.namespace.read(journal, platform, &mut own) == Some(namespace)
+        self.namespace.is(journal, platform, namespace.as_bytes())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The clock against a register block in memory and a counter that the test turns.
 
-use super::{RELOAD_MAX, RELOAD_MIN, SysTick};
+use super::{RELOAD_MAX, RELOAD_MIN, SysTick, divide};
 use core::cell::Cell;
 use core::sync::atomic::Ordering;
 
@@ -106,4 +106,15 @@ fn a_deadline_that_has_passed_comes_soon() {
     assert_eq!(bench.get(RELOAD), RELOAD_MIN - 1);
     bench.clock.wake_at_us(u64::MAX);
     assert_eq!(bench.get(RELOAD), RELOAD_MIN - 1, "an earlier wake-up stays");
+}
+
+#[test]
+fn long_division_agrees_with_the_library() {
+    let values =
+        (0..64).flat_map(|bit| [-1_i64, 0, 1].map(|add| (1_u64 << bit).wrapping_add_signed(add)));
+    for value in values.chain([u64::MAX, 86_400_000_000 * 25_000]) {
+        for by in [1, 3, 255, 1_000, 24_000, 25_000, 168_000, 0xff_ffff] {
+            assert_eq!(divide(value, by), value / u64::from(by), "{value} / {by}");
+        }
+    }
 }

@@ -40,17 +40,16 @@ impl<'a> Request<'a> {
         Self::with(id, Op::Sync, nonce, 0, &[])
     }
 
-    fn with(id: u16, op: Op, address: u32, length: u16, data: &'a [u8]) -> Self {
+    pub(super) fn with(id: u16, op: Op, address: u32, length: u16, data: &'a [u8]) -> Self {
         let [id_high, id_low] = id.to_be_bytes();
         let [a0, a1, a2, a3] = address.to_be_bytes();
         let [length_high, length_low] = length.to_be_bytes();
-        let fields =
-            [REQUEST_SYNC, op as u8, id_high, id_low, a0, a1, a2, a3, length_high, length_low];
-        let crc = Crc::new().extend(&fields);
-        let [c0, c1] = crc.short().to_be_bytes();
-        let [sync, op, ..] = fields;
-        let head = [sync, op, id_high, id_low, a0, a1, a2, a3, length_high, length_low, c0, c1];
-        let tail = crc.extend(&[c0, c1]).extend(data).value().to_be_bytes();
+        let [sync, op] = [REQUEST_SYNC, op as u8];
+        let mut head = [sync, op, id_high, id_low, a0, a1, a2, a3, length_high, length_low, 0, 0];
+        let [fields @ .., c0, c1] = &mut head;
+        let crc = Crc::new().extend(fields);
+        [*c0, *c1] = crc.short().to_be_bytes();
+        let tail = crc.extend(&[*c0, *c1]).extend(data).value().to_be_bytes();
         Self { head, data, tail }
     }
 

@@ -4,7 +4,7 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
-use super::{Answer, AnswerParser, Request, Status, resync};
+use super::{Answer, AnswerParser, Op, Request, Status, resync};
 use crate::limits::{FLASH_DATA_BYTES_MAX, FLASH_SEGMENT_BYTES, FLASH_TRIES_MAX};
 
 /// The UART of the flash, as the driver sees it.
@@ -41,6 +41,14 @@ impl NorFlashError for DriverError {
     }
 }
 
+/// A request that has no id yet.
+struct Question<'a> {
+    op: Op,
+    address: u32,
+    length: u16,
+    data: &'a [u8],
+}
+
 /// A flash on the far side of a UART.
 #[derive(Debug)]
 pub struct Nor<P> {
@@ -69,13 +77,15 @@ impl<P: Port> Nor<P> {
         Err(DriverError::Silent)
     }
 
+    #[inline(never)]
     fn sync(&mut self) -> bool {
         for zero in resync() {
             self.port.send(&[zero]);
         }
         let nonce = self.port.nonce();
         let mut data = [0; 8];
-        let answer = self.attempt(|id| Request::sync(id, nonce), &mut data);
+        self.ask(&Question { op: Op::Sync, address: nonce, length: 0, data: &[] });
+        let answer = self.hear(&mut data);
         let [n0, n1, n2, n3, s0, s1, s2, s3] = data;
         self.is_synced = answer == Some(Answer { status: Status::Done, data_bytes: 8 })
             && u32::from_be_bytes([n0, n1, n2, n3]) == nonce;
@@ -85,17 +95,20 @@ impl<P: Port> Nor<P> {
         self.is_synced
     }
 
-    /// Sends one request and waits for its answer or silence.
-    fn attempt<'a>(
-        &mut self,
-        request: impl Fn(u16) -> Request<'a>,
-        target: &mut [u8],
-    ) -> Option<Answer> {
+    /// Sends one request, with an id of its own.
+    #[inline(never)]
+    fn ask(&mut self, question: &Question<'_>) {
         self.id = self.id.wrapping_add(1);
-        let request = request(self.id);
+        let Question { op, address, length, data } = *question;
+        let request = Request::with(self.id, op, address, length, data);
         self.port.send(request.head());
         self.port.send(request.data());
         self.port.send(request.tail());
+    }
+
+    /// Waits for the answer to the last request, or for silence.
+    #[inline(never)]
+    fn hear(&mut self, target: &mut [u8]) -> Option<Answer> {
         let mut parser = AnswerParser::new(self.id);
         // Bounded: nothing unasked comes from the host, so a stream that does not end is no flash.
         for _ in 0..4 * super::ANSWER_BYTES_MAX {
@@ -106,16 +119,15 @@ impl<P: Port> Nor<P> {
         None
     }
 
-    fn request<'a>(
-        &mut self,
-        request: impl Fn(u16) -> Request<'a>,
-        target: &mut [u8],
-    ) -> Result<(), DriverError> {
+    /// Asks until it is answered. What sends and what waits return before the line is opened again:
+    /// neither stands on the stack of the others.
+    fn request(&mut self, question: &Question<'_>, target: &mut [u8]) -> Result<(), DriverError> {
         for _ in 0..FLASH_TRIES_MAX {
             if !self.is_synced && !self.sync() {
                 continue;
             }
-            let Some(answer) = self.attempt(&request, target) else {
+            self.ask(question);
+            let Some(answer) = self.hear(target) else {
                 self.is_synced = false;
                 continue;
             };
@@ -141,7 +153,7 @@ impl<P: Port> ReadNorFlash for Nor<P> {
         let mut address = offset;
         for chunk in bytes.chunks_mut(FLASH_DATA_BYTES_MAX) {
             let length = chunk.len() as u16;
-            self.request(|id| Request::read(id, address, length), chunk)?;
+            self.request(&Question { op: Op::Read, address, length, data: &[] }, chunk)?;
             address = address.saturating_add(u32::from(length));
         }
         Ok(())
@@ -165,7 +177,7 @@ impl<P: Port> NorFlash for Nor<P> {
         }
         let mut address = from;
         while address < to {
-            self.request(|id| Request::erase(id, address), &mut [])?;
+            self.request(&Question { op: Op::Erase, address, length: 0, data: &[] }, &mut [])?;
             address = address.saturating_add(FLASH_SEGMENT_BYTES);
         }
         Ok(())
@@ -177,8 +189,9 @@ impl<P: Port> NorFlash for Nor<P> {
             let to_segment_end = FLASH_SEGMENT_BYTES - address % FLASH_SEGMENT_BYTES;
             let length = rest.len().min(FLASH_DATA_BYTES_MAX).min(to_segment_end as usize);
             let (chunk, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            self.request(|id| Request::program(id, address, chunk), &mut [])?;
-            address = address.saturating_add(length as u32);
+            let length = chunk.len() as u16;
+            self.request(&Question { op: Op::Program, address, length, data: chunk }, &mut [])?;
+            address = address.saturating_add(u32::from(length));
             rest = after;
         }
         Ok(())
