@@ -103,12 +103,16 @@ impl Uart {
 
 impl Serial for Uart {
     fn read(&self) -> Option<u8> {
-        let was_full = self.received.is_full();
-        let byte = self.received.pop();
-        if was_full {
-            critical_section::with(|_| self.take());
-        }
-        byte
+        // As one: an interrupt between the look and the pop would fill the ring and leave a byte in
+        // the register, and while that is there no other interrupt comes.
+        critical_section::with(|_| {
+            let was_full = self.received.is_full();
+            let byte = self.received.pop();
+            if was_full {
+                self.take();
+            }
+            byte
+        })
     }
 
     fn has_received(&self) -> bool {

@@ -106,12 +106,17 @@ impl Usart {
 
 impl Serial for Usart {
     fn read(&self) -> Option<u8> {
-        let was_full = self.received.is_full();
-        let byte = self.received.pop();
-        if was_full {
-            self.interrupt();
-        }
-        byte
+        // As one: an interrupt between the look and the pop would fill the ring and switch itself
+        // off, and nobody would switch it on again.
+        critical_section::with(|_| {
+            let was_full = self.received.is_full();
+            let byte = self.received.pop();
+            if was_full {
+                self.take();
+                self.give();
+            }
+            byte
+        })
     }
 
     fn has_received(&self) -> bool {

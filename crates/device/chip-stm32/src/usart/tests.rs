@@ -88,3 +88,35 @@ fn a_fault_handler_sends_what_was_queued_first() {
     assert_eq!(bench.get(CONTROL), ENABLE | TRANSMIT, "no interrupt comes any more");
     assert!(bench.usart.is_idle());
 }
+
+#[test]
+fn reception_never_dries_up_however_interrupts_and_reads_mix() {
+    const READS: usize = 200_000;
+    let bench = Bench::new();
+    // A byte is always there, as from a source of random ones.
+    bench.set(STATUS, RECEIVED);
+    let is_over = core::sync::atomic::AtomicBool::new(false);
+    let control = bench.block.expose_provenance() + CONTROL * 4;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let control = core::ptr::with_exposed_provenance::<u32>(control);
+            while !is_over.load(core::sync::atomic::Ordering::Relaxed) {
+                // SAFETY: inside of the block, which lives for ever.
+                if unsafe { control.read_volatile() } & RECEIVE_INTERRUPT != 0 {
+                    bench.usart.interrupt();
+                }
+            }
+        });
+        for read in 0..READS {
+            let is_dry =
+                || bench.get(CONTROL) & RECEIVE_INTERRUPT == 0 && !bench.usart.has_received();
+            while bench.usart.read().is_none() {
+                if is_dry() {
+                    is_over.store(true, core::sync::atomic::Ordering::Relaxed);
+                    panic!("after {read} bytes nothing comes any more");
+                }
+            }
+        }
+        is_over.store(true, core::sync::atomic::Ordering::Relaxed);
+    });
+}
