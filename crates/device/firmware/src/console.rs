@@ -62,7 +62,7 @@ fn decimal(mut number: u64, digits: usize, emit: &mut impl FnMut(&[u8])) {
 
 /// Hands a whole line to `emit`: time, parts, end of line.
 pub fn line(parts: &[Part<'_>], emit: &mut impl FnMut(&[u8])) {
-    let now_ms = CLOCK.now_us() / 1_000;
+    let now_ms = CLOCK.now_ms();
     emit(b"[");
     decimal(now_ms / 1_000, 1, emit);
     emit(b".");

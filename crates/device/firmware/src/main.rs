@@ -149,7 +149,7 @@ fn serve<const GUESTS: usize>(
     let mut is_settled = false;
     loop {
         watchdog::feed();
-        let now_ms = clock::CLOCK.now_us() / 1_000;
+        let now_ms = clock::CLOCK.now_ms();
         if !is_settled && now_ms > limits::SETTLED_MS {
             is_settled = true;
             fault::settle();
@@ -170,8 +170,15 @@ fn serve<const GUESTS: usize>(
             .unwrap_or(u64::MAX)
             .min(next.wake_at_ms)
             .min(now_ms + limits::SLEEP_MS_MAX);
-        if wake_at_ms > now_ms {
+        let mut now_ms = now_ms;
+        while wake_at_ms > now_ms {
             clock::sleep(wake_at_ms.saturating_mul(1_000), || transport.is_idle());
+            now_ms = clock::CLOCK.now_ms();
+            // A piece of a frame concerns nobody before the rest of it is there.
+            if !transport.has_piece() || transport.poll(device, now_ms) {
+                break;
+            }
+            watchdog::feed();
         }
     }
 }

@@ -253,6 +253,11 @@ impl Transport {
         self.wake_at_ms
     }
 
+    /// Whether less than a frame may have arrived: never, frames come whole.
+    pub const fn has_piece(&self) -> bool {
+        false
+    }
+
     /// True if nothing arrived since the last poll. Asks the controller to wake the loop.
     pub fn is_idle(&self) -> bool {
         !self.nic.controller.listen()

@@ -213,6 +213,11 @@ impl Transport {
         }
     }
 
+    /// Whether bytes wait, which may be less than a frame.
+    pub fn has_piece(&self) -> bool {
+        ports::CONSOLE.has_received()
+    }
+
     /// True if nothing arrived since the last poll.
     pub fn is_idle(&self) -> bool {
         self.pending_from == self.pending_to && !ports::CONSOLE.has_received()

@@ -118,6 +118,12 @@ impl SysTick {
         divide(cycles * 1_000, self.hz / 1_000)
     }
 
+    /// Milliseconds since [`SysTick::start`].
+    pub fn now_ms(&self) -> u64 {
+        let cycles = critical_section::with(|section| self.cycles(section));
+        divide(cycles, self.hz / 1_000)
+    }
+
     fn cycles_of(&self, us: u64) -> u64 {
         divide(us.saturating_mul(u64::from(self.hz / 1_000)), 1_000)
     }
@@ -225,15 +231,22 @@ impl SysTick {
     }
 }
 
-/// `value / by`, for `by` below 2^24: long division by bytes. The library's needs 88 bytes of stack,
-/// and every wait of the device ends here.
+/// `value / by`, for `by` below 2^24: long division, by digits of 16 bits where they fit. The
+/// library's needs 88 bytes of stack and more instructions, and every turn of the loop comes here.
 fn divide(value: u64, by: u32) -> u64 {
-    let mut rest = 0;
-    value.to_be_bytes().iter().fold(0, |quotient, byte| {
-        let part = rest << 8 | u32::from(*byte);
+    if by > u32::from(u16::MAX) { by_digits::<8>(value, by) } else { by_digits::<16>(value, by) }
+}
+
+/// The same by digits of `BITS` bits, the highest first.
+fn by_digits<const BITS: u32>(mut value: u64, by: u32) -> u64 {
+    let (mut rest, mut quotient) = (0, 0);
+    for _ in 0..u64::BITS / BITS {
+        let part = rest << BITS | (value >> (u64::BITS - BITS)) as u32;
+        value <<= BITS;
         rest = part % by;
-        quotient << 8 | u64::from(part / by)
-    })
+        quotient = quotient << BITS | u64::from(part / by);
+    }
+    quotient
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{paths, process, stack};
 
 /// The function that builds ClientHello, and the one that begins the session behind Finished.
 const FROM: &str = "Client>::send_hello";
-const TO: &str = "session::Session::opening_frame";
+const TO: &str = "session::hello_frame";
 
 /// A QEMU that counts.
 pub struct Counted {
